@@ -1,0 +1,281 @@
+"""Where a request goes, by its host and raw path alone.
+
+`RouteTable.locate` asks in this order: a host below the interactive tools' domains, spawned
+sessions, own pages, interactive tools by path, services, cookie-routed environments. Paths are
+matched as they came in, by whole segments: a percent-encoded prefix is no prefix.
+
+Entry points come from several sources, each with a mapping of its own that is replaced as a
+whole, so a change in one never copies the others. A request is held against every source: it
+names KEY and TOKEN, and a key that two sources hold with different tokens (two Galaxys behind
+one proxy) leads to the one whose token it is. Only where both are equal the source that was
+named first wins.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hmac import compare_digest
+from types import MappingProxyType
+
+from giestack.address import Address
+from giestack.routing.formats import EntryPoint
+from giestack.routing.places import (
+    Environment,
+    HostEntryPoint,
+    Nowhere,
+    OwnPage,
+    PathEntryPoint,
+    Place,
+    Service,
+    ServicePlace,
+    SpawnedSession,
+    UnknownEntryPoint,
+)
+
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+")
+_DOMAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+_DOT_SEGMENT = re.compile(rb"(?:\A|/)(?:\.|%2[eE]){1,2}(?=/|\Z)")
+# Stands in for a missing entry point, so that an unknown key costs the same comparison.
+_ABSENT = EntryPoint("", "", "/" * 13, Address())
+_UNKNOWN = UnknownEntryPoint()
+_NOWHERE = Nowhere()
+_TOOL_LABELS = frozenset({b"ep", b"interactivetoolentrypoint"})
+
+
+def has_dot_segment(path: bytes) -> bool:
+    """Tell whether ``path`` has a ``.`` or ``..`` segment, also percent-encoded (RFC 3986 3.3)."""
+    if path.find(b"/.") < 0 and path.find(b"/%2") < 0 and path[:1] == b"/":
+        return False
+    return _DOT_SEGMENT.search(path) is not None
+
+
+def clean_prefix(text: str) -> str:
+    """Return a configured path prefix without its closing slash.
+
+    ``""`` stays as it is. Raise `ValueError` when ``text`` can be no prefix of a raw path.
+    """
+    prefix = text.removesuffix("/")
+    if text and (not _PREFIX.fullmatch(prefix) or has_dot_segment(prefix.encode())):
+        raise ValueError(f"not a path like /name: {text!r}")
+    return prefix
+
+
+@dataclass(frozen=True, slots=True)
+class Prefixes:
+    """Where the rules of `RouteTable.locate` begin; an empty prefix switches its rule off.
+
+    :ivar own: giestack's own pages.
+    :ivar interactivetools: interactive tools by path (gx-it-proxy's ``--proxyPathPrefix``).
+    :ivar gie: cookie-routed environments (Galaxy's ``dynamic_proxy_prefix``).
+    :ivar domains: the names below which each host is an interactive tool, KEY-TOKEN.NAME.
+        ``"*"`` is any, as in gx-it-proxy: then a host is a tool's if its first label names one,
+        or if it looks like one that has gone (KEY-TOKEN.ep.…).
+    """
+
+    own: str = "/giestack"
+    interactivetools: str = "/interactivetool/ep"
+    gie: str = "/gie_proxy"
+    domains: tuple[str, ...] = ()
+
+    @property
+    def login(self) -> str:
+        """The login page that every front of an interactive-tools site already sends to us."""
+        return clean_prefix(self.interactivetools).rpartition("/")[0] + "/giestack/login"
+
+
+class RouteTable:
+    """Looks places up; all of it in one thread.
+
+    :ivar prefixes: as given.
+    :ivar services: as given.
+    """
+
+    __slots__ = (
+        "_any_domain",
+        "_below",
+        "_domains",
+        "_environment",
+        "_exact",
+        "_gie_start",
+        "_names",
+        "_otherwise",
+        "_own_length",
+        "_own_start",
+        "_service_lengths",
+        "_services",
+        "_session_start",
+        "_sources",
+        "_ticket",
+        "_tools_length",
+        "_tools_start",
+        "prefixes",
+        "services",
+    )
+
+    def __init__(
+        self,
+        prefixes: Prefixes,
+        services: Iterable[Service] = (),
+        sources: Iterable[str] = (),
+        environments: bool = False,
+    ) -> None:
+        """Start without entry points.
+
+        ``sources`` are the names that `replace` will be called with, in their order of
+        precedence. ``environments`` says whether any source routes by cookie. Raise
+        `ValueError` for prefixes, domains or service paths that cannot be matched.
+        """
+        self._names: tuple[str, ...] = ()
+        self._sources: tuple[Mapping[bytes, EntryPoint], ...] = ()
+        for name in sources:
+            self.replace(name, MappingProxyType({}))
+        self.configure(prefixes, services, environments)
+
+    def configure(
+        self, prefixes: Prefixes, services: Iterable[Service] = (), environments: bool = False
+    ) -> None:
+        """Take other prefixes and services and keep the entry points.
+
+        Raise `ValueError` and change nothing when they cannot be matched.
+        """
+        own = clean_prefix(prefixes.own).encode()
+        tools = clean_prefix(prefixes.interactivetools).encode()
+        gie = clean_prefix(prefixes.gie).encode()
+        domains = frozenset(_domain(name) for name in prefixes.domains if name != "*")
+        by_path: dict[bytes, Service] = {}
+        for service in services:
+            clean_prefix(service.path.decode("latin-1"))
+            if service.path.endswith(b"/") or service.path in by_path:
+                raise ValueError(f"service path ends with a slash or is there twice: {service}")
+            by_path[service.path] = service
+        self.prefixes = prefixes
+        self.services = tuple(by_path.values())
+        self._domains = domains
+        self._below = tuple(b"." + name for name in domains)
+        self._any_domain = "*" in prefixes.domains
+        # An empty tuple is the start of no path.
+        self._own_start = (own + b"/",) if own else ()
+        self._own_length = len(own)
+        self._session_start = own + b"/session/"
+        self._ticket = own + b"/ticket"
+        self._tools_start = (tools + b"/",) if tools else ()
+        self._tools_length = len(tools)
+        self._gie_start = (gie + b"/",) if gie else ()
+        exact: dict[bytes, Place] = {}
+        if own:
+            exact[prefixes.login.encode()] = OwnPage(b"/login")
+        if tools:
+            exact[tools] = _UNKNOWN
+        if own:
+            exact[own] = OwnPage(b"")
+        self._exact = exact
+        self._services = by_path
+        self._service_lengths = sorted({len(path) for path in by_path}, reverse=True)
+        self._environment: Place = Environment(True) if environments else _NOWHERE
+        self._otherwise: Place = Environment(False) if environments else _NOWHERE
+
+    def replace(self, source: str, entry_points: Mapping[bytes, EntryPoint]) -> None:
+        """Put ``entry_points``, by key, in the place of what ``source`` had before.
+
+        The mapping is not copied: it stays the source's own. A source with a name that was not
+        announced comes last.
+        """
+        if source not in self._names:
+            self._names += (source,)
+            self._sources += (entry_points,)
+            return
+        at = self._names.index(source)
+        self._sources = (*self._sources[:at], entry_points, *self._sources[at + 1 :])
+
+    def __len__(self) -> int:
+        return sum(map(len, self._sources))
+
+    def find(self, key: bytes, token: bytes) -> EntryPoint | None:
+        """Return the entry point with this key and token.
+
+        None, after the same work, for an unknown key and for a wrong token.
+        """
+        found = None
+        for entry_points in self._sources:
+            entry_point = entry_points.get(key, _ABSENT)
+            if (
+                compare_digest(entry_point.secret, token)
+                and found is None
+                and entry_point is not _ABSENT
+            ):
+                found = entry_point
+        return found
+
+    def locate(self, host: bytes, path: bytes) -> Place:
+        """Return where a request goes.
+
+        ``host`` is lower case and without port, ``path`` as it came in and without query. Any
+        bytes have an answer.
+        """
+        if (self._below or self._any_domain) and (place := self._by_host(host, path)) is not None:
+            return place
+        if path.startswith(self._own_start):
+            return self._own(path)
+        if path.startswith(self._tools_start):
+            return self._by_path(path)
+        if (exact := self._exact.get(path)) is not None:
+            return exact
+        for length in self._service_lengths:
+            if path[length : length + 1] in (b"/", b""):
+                service = self._services.get(path[:length])
+                if service is not None:
+                    return _service_place(service, path)
+        if path.startswith(self._gie_start) or path + b"/" in self._gie_start:
+            return self._environment
+        return self._otherwise
+
+    def _by_host(self, host: bytes, path: bytes) -> Place | None:
+        host = host.rstrip(b".")
+        label, _, domain = host.partition(b".")
+        below = host.endswith(self._below)
+        if not below and not self._any_domain:
+            return None
+        entry_point = None
+        key, hyphen, token = label.partition(b"-")
+        if self._any_domain or domain in self._domains:
+            entry_point = self.find(key, token)
+        if entry_point is None and not below:
+            # Any domain, and no tool's: an ordinary host, unless it looks like one that has gone.
+            looks_gone = hyphen and domain.partition(b".")[0] in _TOOL_LABELS
+            if not looks_gone:
+                return None
+        return HostEntryPoint(entry_point, path == self._ticket)
+
+    def _own(self, path: bytes) -> Place:
+        start = self._session_start
+        if path.startswith(start):
+            end = path.find(b"/", len(start))
+            if end < 0:
+                end = len(path)
+            if end > len(start):
+                return SpawnedSession(path[len(start) : end].decode("latin-1"), path[end:])
+        return OwnPage(path[self._own_length :])
+
+    def _by_path(self, path: bytes) -> Place:
+        start = self._tools_length + 1
+        slash = path.find(b"/", start)
+        if slash < 0:
+            return _UNKNOWN
+        end = path.find(b"/", slash + 1)
+        if end < 0:
+            end = len(path)
+        entry_point = self.find(path[start:slash], path[slash + 1 : end])
+        if entry_point is None:
+            return _UNKNOWN
+        return PathEntryPoint(entry_point, path[end:] or b"/", path[:end])
+
+
+def _domain(name: str) -> bytes:
+    if not _DOMAIN.fullmatch(name):
+        raise ValueError(f"not a host name in lower case: {name!r}")
+    return name.encode()
+
+
+def _service_place(service: Service, path: bytes) -> ServicePlace:
+    rest = path[len(service.path) :] or b"/"
+    return ServicePlace(service, rest, service.base_path + (rest if service.strip_path else path))
