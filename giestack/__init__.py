@@ -1,0 +1,1 @@
+"""An authenticating reverse proxy, notebook spawner and chat for Galaxy sites."""

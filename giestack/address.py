@@ -1,0 +1,35 @@
+"""Where a backend listens, as a value: TCP, TLS or a UNIX socket."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The place to connect to; equal addresses may share idle connections.
+
+    Exactly one of ``path`` (a UNIX socket) and ``host``/``port`` (TCP) is set.
+
+    :ivar host: host name or IP address, without brackets.
+    :ivar port: 1 to 65535.
+    :ivar path: absolute path of a UNIX socket.
+    :ivar tls: whether to speak TLS (``https``) over TCP.
+    :ivar ca_file: PEM file that the backend's certificate must lead to; None: the system's.
+    """
+
+    host: str = ""
+    port: int = 0
+    path: str = ""
+    tls: bool = False
+    ca_file: str | None = None
+
+    def authority(self) -> bytes:
+        """The value of a Host field for this backend, where the client sent none."""
+        if self.path:
+            return b"localhost"
+        name = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{name}:{self.port}".encode()
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
+        return f"{'https' if self.tls else 'http'}://{self.authority().decode()}"

@@ -1,0 +1,474 @@
+"""One client connection: parses requests, answers them one after the other, keeps its limits.
+
+The parser can't be paused: everything in one read is parsed at once, so requests that follow
+the one under way wait in a queue, and while the queue is long nothing more is read. Nothing is
+acted upon inside a parser callback, since the parser may still refuse what it has announced.
+"""
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import httptools
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IPushProducer,
+    ISSLTransport,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from giestack.proxy.decision import Destination, Refuse, Request
+from giestack.proxy.exchange import Exchange
+from giestack.proxy.head import (
+    UNIX_PEER,
+    Malformed,
+    RequestFields,
+    Seen,
+    origin_form,
+    seen_by_visitor,
+)
+from giestack.proxy.request_head import backend_fields
+from giestack.proxy.transport import Transport
+
+if TYPE_CHECKING:
+    from giestack.proxy.front import Front
+
+QUEUE = 16
+"""Requests that may wait on one connection before it is no longer read."""
+
+LINGER = 2.0
+"""Seconds for which a client that is still sending may read a final answer."""
+
+
+@implementer(IHalfCloseableProtocol, IPushProducer)
+class ClientConnection(Protocol):
+    """A client's connection to the front door.
+
+    :ivar front: what all client connections share.
+    :ivar peer: IP address at the other end; b"unix:" on a UNIX socket.
+    :ivar deadline: seconds of the front's clock after which `timed_out` is due; 0.0 is never.
+    :ivar blocked: whether the client reads too slowly for more to be written.
+    """
+
+    transport: Transport  # type: ignore[assignment]
+
+    def __init__(self, front: "Front") -> None:
+        self.front = front
+        self.peer = b""
+        self.deadline = 0.0
+        self.blocked = False
+        self._secure = False
+        self._queue: deque[Request | Malformed] = deque()
+        self._exchange: Exchange | None = None
+        self._tunnel = False
+        self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
+        self._arriving: Request | None = None
+        self._url = b""
+        self._raw: list[tuple[bytes, bytes]] = []
+        self._head_bytes = 0
+        self._early = b""
+        self._paused = False
+        self._closing = False
+        self._lost = False
+        # The last request's fields, and what was made of them: most often the next are equal.
+        self._known_raw: list[tuple[bytes, bytes]] | None = None
+        self._known_fields: RequestFields | None = None
+        self._known_seen: Seen | None = None
+        self._known_to: Destination | None = None
+        self._known_lines = b""
+
+    # What the transport tells.
+
+    def connectionMade(self) -> None:
+        peer = self.transport.getPeer()
+        if isinstance(peer, IPv4Address | IPv6Address):
+            self.peer = peer.host.removeprefix("::ffff:").encode()
+            self.transport.setTcpNoDelay(True)
+            self.transport.setTcpKeepAlive(True)
+        else:
+            self.peer = UNIX_PEER
+        self._secure = ISSLTransport.providedBy(self.transport)
+        self.transport.registerProducer(self, True)
+        self.deadline = self.front.now + self.front.limits.head_timeout
+        if not self.front.connected(self):
+            self._queue.append(Malformed(503, "too many connections, try again soon"))
+            self._parser = None
+            self._next()
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._tunnel:
+            if self._exchange is not None:
+                self._exchange.from_client(data)
+            return
+        if self._closing:
+            return
+        if self._parser is None:
+            # Ahead of the backend's 101.
+            self._early += data
+            return
+        self._feed(data)
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.push()
+        elif self._queue:
+            self._next()
+        elif not self._closing and self._head_bytes == len(data):
+            self.deadline = self.front.now + self.front.limits.head_timeout
+        self.regulate()
+
+    def readConnectionLost(self) -> None:
+        if self._tunnel and self._exchange is not None:
+            self._exchange.client_half_closed()
+        elif self._closing:
+            self.transport.loseConnection()
+        elif self._exchange is not None:
+            # Nobody waits for the answer: browsers close this way.
+            self.abort()
+        else:
+            self._close()
+
+    def writeConnectionLost(self) -> None:
+        pass
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._lost = True
+        self._closing = True
+        self.deadline = 0.0
+        self._queue.clear()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.client_gone()
+        self.front.disconnected(self)
+
+    def pauseProducing(self) -> None:
+        self.blocked = True
+        if self._exchange is not None:
+            self._exchange.pause_backend()
+            self.deadline = self.front.now + self.front.limits.idle_timeout
+
+    def resumeProducing(self) -> None:
+        self.blocked = False
+        if self._exchange is not None:
+            self._exchange.resume_backend()
+            self.wait_for_backend()
+        else:
+            self._next()
+            self.regulate()
+
+    def stopProducing(self) -> None:
+        pass
+
+    # Parsing.
+
+    def _feed(self, data: bytes) -> None:
+        assert self._parser is not None
+        self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse_rest(Malformed(400, "malformed request"))
+        if self._head_bytes > self.front.limits.head > 0 and self._parser is not None:
+            self._refuse_rest(Malformed(431, "the request's head is too large"))
+
+    def _refuse_rest(self, refusal: Malformed) -> None:
+        """What follows can't be read any more; what came before is still answered."""
+        self._parser = None
+        self._head_bytes = 0
+        arriving = self._arriving
+        if arriving is None or arriving.complete:
+            if arriving is None or arriving.keep_alive:
+                self._queue.append(refusal)
+        elif self._queue and self._queue[-1] is arriving:
+            self._queue[-1] = refusal
+        elif self._exchange is not None:
+            self._exchange.refuse(_refuse(refusal))
+
+    def _upgrade(self, rest: bytes) -> None:
+        """The parser stops at every Upgrade, and has then not looked for a body."""
+        request = self._arriving
+        assert request is not None
+        try:
+            fields = self._fields_of(request)
+            if request.method == b"CONNECT":
+                raise Malformed(501, "CONNECT is not spoken here")
+            if fields.chunked or fields.content_length:
+                raise Malformed(400, "a request to upgrade has no body here")
+            if fields.websocket and request.method != b"GET":
+                raise Malformed(400, "a WebSocket request uses GET")
+        except Malformed as refusal:
+            request.complete = False
+            self._refuse_rest(refusal)
+            return
+        self._head_bytes = 0
+        if fields.websocket:
+            self._parser = None
+            self._early = rest
+        else:
+            # RFC 9110 section 7.8: a server may ignore an offer of another protocol.
+            self._parser = httptools.HttpRequestParser(self)
+            if rest:
+                self._feed(rest)
+
+    def on_message_begin(self) -> None:
+        self._url = b""
+        self._raw = []
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._raw.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        parser = self._parser
+        if parser is None:
+            return
+        self._arriving = request = Request(
+            parser.get_method(), self._url, parser.get_http_version(), self._raw
+        )
+        # What arrives after the head are trailers.
+        self._raw = request.trailers
+        self._head_bytes = 0
+        self._queue.append(request)
+
+    def on_body(self, data: bytes) -> None:
+        if self._arriving is not None:
+            self._arriving.body.append(data)
+        self._head_bytes = 0
+
+    def on_message_complete(self) -> None:
+        if self._arriving is not None and self._parser is not None:
+            self._arriving.complete = True
+            self._arriving.keep_alive = self._parser.should_keep_alive()
+        self._head_bytes = 0
+
+    def _fields_of(self, request: Request) -> RequestFields:
+        if request.raw == self._known_raw and self._known_fields is not None:
+            request.fields = self._known_fields
+            assert self._known_seen is not None
+            request.seen = self._known_seen
+            return request.fields
+        front = self.front
+        fields = RequestFields(request.raw, request.version, front.guarded)
+        request.seen = seen_by_visitor(fields, self.peer, front.trusted, self._secure, front.scheme)
+        request.fields = self._known_fields = fields
+        self._known_raw = request.raw
+        self._known_seen = request.seen
+        self._known_to = None
+        return fields
+
+    # One request after the other.
+
+    def _next(self) -> None:
+        """Begin the next request, if one is here and the client takes answers."""
+        while self._queue and self._exchange is None and not self.blocked and not self._closing:
+            item = self._queue.popleft()
+            now = self.front.clock.seconds()
+            refusal: Malformed | None = None
+            if isinstance(item, Malformed):
+                refusal = item
+                item = Request(b"-", b"-", "1.1", [])
+                item.complete = True
+            else:
+                try:
+                    fields = self._fields_of(item)
+                    item.target = origin_form(item.target, fields.host_name)
+                except Malformed as error:
+                    refusal = error
+            self._exchange = exchange = Exchange(self, item, now)
+            if refusal is None:
+                exchange.start()
+            else:
+                self._parser = None
+                self._queue.clear()
+                exchange.refuse(_refuse(refusal))
+
+    def regulate(self) -> None:
+        """Read from the client, or not, as what is under way allows."""
+        exchange = self._exchange
+        pause = len(self._queue) >= QUEUE or (exchange is not None and exchange.wants_less())
+        if pause != self._paused and not self._lost:
+            self._paused = pause
+            if pause:
+                self.transport.pauseProducing()
+            else:
+                self.transport.resumeProducing()
+
+    def wait_for_backend(self) -> None:
+        """Something has moved: the exchange has its time again from now."""
+        exchange = self._exchange
+        if exchange is None or exchange.tunnel:
+            return
+        limits = self.front.limits
+        wait = limits.response_timeout if exchange.request.complete else limits.idle_timeout
+        self.deadline = self.front.now + wait
+
+    def finished(self, keep_alive: bool) -> None:
+        """The exchange is over and its answer is written."""
+        self._exchange = None
+        if not keep_alive:
+            self._close()
+        elif self._queue:
+            self._next()
+            self.regulate()
+        else:
+            limits = self.front.limits
+            self.deadline = self.front.now + (
+                limits.head_timeout if self._head_bytes else limits.idle_timeout
+            )
+            if self._paused:
+                self.regulate()
+
+    def may_stay(self, request: Request) -> bool:
+        """Whether the connection can go on after this request."""
+        return request.fields.keep_alive and self._parser is not None and not self.front.draining
+
+    def same_origin(self, request: Request) -> bool:
+        """Whether the request's Origin is the host that it was sent to."""
+        seen = request.seen
+        return request.fields.origin == b"%b://%b" % (seen.scheme, seen.host)
+
+    def backend_fields(self, request: Request, to: Destination | None) -> bytes:
+        """The header lines for a backend; to None, giestack's own pages, as they came."""
+        fields = request.fields
+        if to is None:
+            return b"".join(
+                [
+                    b"%b: %b\r\n" % (name, value)
+                    for name, value in request.raw
+                    if name.lower() not in _FRAMING
+                ]
+            )
+        if fields is self._known_fields and to is self._known_to:
+            return self._known_lines
+        lines = backend_fields(fields, request.seen, to)
+        if fields is self._known_fields:
+            self._known_to = to
+            self._known_lines = lines
+        return lines
+
+    # Answers of giestack's own.
+
+    def refuse(self, refuse: Refuse) -> None:
+        exchange = self._exchange
+        assert exchange is not None
+        lines, body = self.front.refusal_page(refuse, exchange.request)
+        self.answer(refuse.status, lines, body)
+
+    def answer(self, status: int, lines: bytes, body: bytes) -> None:
+        """Write a whole answer; the connection goes on only where nothing is left unread."""
+        exchange = self._exchange
+        assert exchange is not None
+        request = exchange.request
+        keep = request.complete and self.may_stay(request)
+        connection = b"" if keep and request.version == "1.1" else b"Connection: close\r\n"
+        if keep and request.version == "1.0":
+            connection = b"Connection: keep-alive\r\n"
+        self.write(
+            b"HTTP/1.1 %d %b\r\n%bContent-Length: %d\r\n%b\r\n%b"
+            % (
+                status,
+                self.front.reason(status),
+                lines,
+                len(body),
+                connection,
+                b"" if request.method == b"HEAD" else body,
+            )
+        )
+        exchange.answered_by_us(status, len(body), keep)
+
+    def write(self, data: bytes) -> None:
+        if data and not self._lost:
+            self.transport.write(data)
+
+    # Tunnels.
+
+    def become_tunnel(self) -> None:
+        """From here on what the client sends goes to the backend as it is."""
+        self._tunnel = True
+        self.deadline = 0.0
+        early, self._early = self._early, b""
+        if early and self._exchange is not None:
+            self._exchange.from_client(early)
+        self.regulate()
+
+    def half_close(self) -> None:
+        """The backend will send no more through the tunnel."""
+        if self._secure:
+            self.transport.loseConnection()
+        else:
+            self.transport.loseWriteConnection()
+
+    def end_tunnel(self, clean: bool) -> None:
+        self._exchange = None
+        if clean:
+            self._closing = True
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+            self.deadline = self.front.now + LINGER
+        else:
+            self.abort()
+
+    # Ends.
+
+    def timed_out(self) -> None:
+        """The deadline has passed."""
+        self.deadline = 0.0
+        if self._exchange is not None:
+            self._exchange.timed_out()
+        elif self._closing:
+            self.abort()
+        elif self._head_bytes:
+            self._refuse_rest(Malformed(408, "the request's head did not arrive in time"))
+            self._next()
+        else:
+            self._close()
+
+    def drain(self) -> None:
+        """Finish what is under way, then close; a tunnel is closed at once."""
+        if self._tunnel:
+            self.abort()
+        elif self._exchange is None and not self._closing:
+            self._close()
+
+    def _close(self) -> None:
+        """Close after what is written has gone out.
+
+        Closing a socket with unread bytes makes TCP throw away what was sent (RFC 9112 section
+        9.6), so a client that is still sending is read, and ignored, for a moment.
+        """
+        self._closing = True
+        self._queue.clear()
+        if self._lost:
+            return
+        self.transport.unregisterProducer()
+        arriving = self._arriving
+        unread = self._parser is None or (arriving is not None and not arriving.complete)
+        if self._secure or not unread:
+            self.transport.loseConnection()
+            return
+        if self._paused:
+            self._paused = False
+            self.transport.resumeProducing()
+        self.deadline = self.front.now + LINGER
+        self.transport.loseWriteConnection()
+
+    def abort(self) -> None:
+        """Close at once; the client sees that something was cut short."""
+        self._closing = True
+        self._exchange = None
+        if not self._lost:
+            self.transport.unregisterProducer()
+            self.transport.abortConnection()
+
+
+_FRAMING = frozenset((b"connection", b"transfer-encoding", b"content-length", b"upgrade"))
+_FRAMING |= {b"expect", b"keep-alive"}
+
+
+def _refuse(refusal: Malformed) -> Refuse:
+    return Refuse(refusal.status, "bad-request", refusal.reason)

@@ -1,0 +1,518 @@
+"""One request on its way: decided, sent to a backend, answered."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from giestack.proxy.backend import BackendConnection, Fields, ParsedHead
+from giestack.proxy.decision import (
+    Decision,
+    Destination,
+    Forward,
+    Local,
+    Redirect,
+    Refuse,
+    Request,
+)
+from giestack.proxy.head import Malformed
+from giestack.proxy.request_head import framing, trailer_lines
+from giestack.proxy.response_head import BODILESS, ResponseHead
+from giestack.visitor import Anonymous, Identity
+
+if TYPE_CHECKING:
+    from giestack.proxy.client import ClientConnection
+
+# RFC 9110 section 9.2.2: what may be sent a second time without asking.
+_IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
+
+_STATUS_LINES: dict[tuple[int, bytes], bytes] = {}
+
+
+class Exchange:
+    """A request and its response, between one client and at most one backend connection.
+
+    :ivar request: what was asked.
+    :ivar destination: where it went; None until decided, and for own pages and refusals.
+    :ivar visitor: on whose behalf, where known.
+    :ivar kind: the sort of route for metrics; ``own``, ``refused``, or as in `Destination`.
+    :ivar route: the route's name for logs.
+    :ivar status: the status sent to the client; 0 before.
+    :ivar received: body or tunnel bytes passed to the backend.
+    :ivar sent: body or tunnel bytes passed to the client.
+    :ivar started: seconds of the clock when the request's head was complete.
+    :ivar asked: the same when the request went to the backend; 0.0 before.
+    :ivar answered: the same when the backend's head arrived; 0.0 before.
+    :ivar tunnel: whether the connection has become a tunnel.
+    """
+
+    log = Logger()
+
+    __slots__ = (
+        "_backend",
+        "_backend_full",
+        "_chunked",
+        "_client",
+        "_hold",
+        "_keep_alive",
+        "_over",
+        "_pushed_end",
+        "_target",
+        "_waiting",
+        "answered",
+        "asked",
+        "destination",
+        "kind",
+        "received",
+        "request",
+        "route",
+        "sent",
+        "started",
+        "status",
+        "tunnel",
+        "visitor",
+    )
+
+    def __init__(self, client: "ClientConnection", request: Request, started: float) -> None:
+        self._client = client
+        self.request = request
+        self.started = started
+        self.asked = 0.0
+        self.answered = 0.0
+        self.destination: Destination | None = None
+        self.visitor: Identity | Anonymous | None = None
+        self.kind = "refused"
+        self.route = "-"
+        self.status = 0
+        self.sent = 0
+        self.received = 0
+        self.tunnel = False
+        self._backend: BackendConnection | None = None
+        self._backend_full = False
+        self._chunked = False
+        self._hold: Callable[[], None] | None = None
+        self._keep_alive = False
+        self._over = False
+        self._pushed_end = False
+        self._target = b""
+        self._waiting: Deferred[Decision] | Deferred[BackendConnection] | None = None
+
+    # From the question to a backend.
+
+    def start(self) -> None:
+        """Ask what to do with the request, and do it."""
+        decision = self._client.front.decide(self.request)
+        if isinstance(decision, Deferred):
+            self._waiting = decision
+            decision.addCallback(self._decided).addErrback(self._failed)
+        else:
+            self._decided(decision)
+
+    def _failed(self, failure: Failure) -> None:
+        if self._over and failure.check(CancelledError):
+            return
+        self.log.failure("a request could not be decided", failure)
+        self.refuse(Refuse(500, "internal-error", "Something went wrong inside giestack."))
+
+    def _decided(self, decision: Decision) -> None:
+        self._waiting = None
+        if self._over:
+            return
+        if isinstance(decision, Forward):
+            destination = decision.destination
+            self.destination = destination
+            self.kind = destination.kind
+            self.route = destination.route
+            self.visitor = destination.visitor
+            self._target = decision.target
+            self._forward(destination)
+        elif isinstance(decision, Refuse):
+            self.refuse(decision)
+        elif isinstance(decision, Redirect):
+            self.kind = "own"
+            self._client.answer(302, b"Location: %b\r\n" % decision.location, b"")
+        else:
+            self._answer_locally(decision)
+
+    def _forward(self, destination: Destination) -> None:
+        front = self._client.front
+        request = self.request
+        fields = request.fields
+        if front.limits.body and (fields.content_length or 0) > front.limits.body:
+            self.refuse(Refuse(413, "too-large", "The request is larger than allowed here."))
+            return
+        self.asked = front.clock.seconds()
+        if self._may_repeat():
+            backend = front.pool.idle(destination.address)
+            if backend is not None:
+                self._attach(backend)
+                return
+        self._connect(destination)
+
+    def _may_repeat(self) -> bool:
+        """Whether the request can be sent again if a kept connection turns out to be dead."""
+        fields = self.request.fields
+        return (
+            self.request.method in _IDEMPOTENT
+            and not fields.chunked
+            and not fields.content_length
+            and not fields.websocket
+        )
+
+    def _connect(self, destination: Destination) -> None:
+        try:
+            waiting = self._client.front.pool.connect(destination.address)
+        except (OSError, ValueError):
+            self.log.failure("no endpoint for {address}", address=str(destination.address))
+            self._unreachable()
+            return
+        self._waiting = waiting
+        waiting.addCallbacks(self._connected, self._unconnected)
+        waiting.addErrback(self._failed)
+
+    def _connected(self, backend: BackendConnection) -> None:
+        self._waiting = None
+        if self._over:
+            backend.close()
+        else:
+            self._attach(backend)
+
+    def _unconnected(self, failure: Failure) -> None:
+        self._waiting = None
+        if not self._over:
+            assert self.destination is not None
+            self.log.info(
+                "no connection to {address} for {route}: {reason}",
+                address=str(self.destination.address),
+                route=self.route,
+                reason=failure.getErrorMessage(),
+            )
+            self._unreachable()
+
+    def _unreachable(self) -> None:
+        self.refuse(
+            Refuse(
+                502,
+                "backend-down",
+                "The application behind this address does not answer.",
+                retry_after=2,
+                kind=self.kind,
+                route=self.route,
+                visitor=self.visitor,
+            )
+        )
+
+    def _answer_locally(self, decision: Local) -> None:
+        self.kind = "own"
+        self.visitor = decision.visitor
+        self._target = self.request.target
+        self._attach(self._client.front.local(decision, self.request))
+
+    def _attach(self, backend: BackendConnection) -> None:
+        """Send the head, and what of the body is here."""
+        client = self._client
+        client.wait_for_backend()
+        self._backend = backend
+        request = self.request
+        head = b"%b %b HTTP/1.1\r\n%b%b" % (
+            request.method,
+            self._target,
+            client.backend_fields(request, self.destination),
+            framing(request),
+        )
+        body = self._take_body() if request.body or request.complete else b""
+        if self._over:
+            return
+        backend.send_request(self, head + body, request.method == b"HEAD")
+
+    # The request's body.
+
+    def push(self) -> None:
+        """Pass on what has arrived of the request's body."""
+        if self._backend is None or self._over or self._pushed_end:
+            return
+        body = self._take_body()
+        if body:
+            self._client.wait_for_backend()
+            self._backend.transport.write(body)
+
+    def _take_body(self) -> bytes:
+        request = self.request
+        body = b"".join(request.body)
+        request.body.clear()
+        self.received += len(body)
+        self._pushed_end = request.complete
+        if not request.fields.chunked:
+            return body
+        limit = self._client.front.limits.body
+        if limit and self.received > limit:
+            self.refuse(Refuse(413, "too-large", "The request is larger than allowed here."))
+            return b""
+        chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+        if request.complete:
+            forbidden = self._client.front.guarded.identity_headers
+            chunk += b"0\r\n%b\r\n" % trailer_lines(request.trailers, forbidden)
+        return chunk
+
+    def wants_less(self) -> bool:
+        """Whether the client should not be read from now."""
+        if self.tunnel:
+            return self._backend_full
+        return self._backend_full or self.request.fields.websocket or self._backend is None
+
+    # What the backend connection tells.
+
+    def interim(self, head: ParsedHead) -> None:
+        if self.request.version == "1.1" and not self.status:
+            lines = b"".join([b"%b: %b\r\n" % field for field in head.fields])
+            self._client.write(b"HTTP/1.1 %d %b\r\n%b\r\n" % (head.status, head.reason, lines))
+
+    def response(
+        self, head: ParsedHead | None, body: bytes, trailers: Fields, complete: bool
+    ) -> None:
+        out = b""
+        if head is not None:
+            try:
+                out = self._response_head(head)
+            except Malformed as refusal:
+                self._bad_answer(refusal.reason)
+                return
+        self.sent += len(body)
+        if self._chunked:
+            if body:
+                out += b"%x\r\n%b\r\n" % (len(body), body)
+            if complete:
+                out += b"0\r\n%b\r\n" % trailer_lines(trailers)
+        else:
+            out += body
+        client = self._client
+        if not complete:
+            if self._hold is None and head is None:
+                self._hold = client.front.hold(self.visitor, self.cut)
+            client.wait_for_backend()
+            client.write(out)
+            return
+        client.write(out)
+        self._finish()
+
+    def _response_head(self, parsed: ParsedHead) -> bytes:
+        client, request = self._client, self.request
+        self.answered = client.front.clock.seconds()
+        to = self.destination
+        origin = None
+        if to is not None and request.fields.origin is not None:
+            origin = request.fields.origin
+            if origin.lower() not in to.allowed_origins and not client.same_origin(request):
+                origin = None
+        head = ResponseHead(
+            parsed,
+            request.seen.host_name,
+            client.front.guarded.hidden_cookies if to is not None else None,
+            origin,
+        )
+        self.status = head.status
+        keep = request.complete and client.may_stay(request)
+        parts = [_status_line(head.status, head.reason), head.lines]
+        if head.status == 204:
+            pass
+        elif head.content_length is not None:
+            parts.append(b"Content-Length: %d\r\n" % head.content_length)
+        elif head.status not in BODILESS and (head.chunked or request.method != b"HEAD"):
+            if request.version == "1.1":
+                parts.append(b"Transfer-Encoding: chunked\r\n")
+                self._chunked = request.method != b"HEAD"
+            else:
+                keep = False
+        self._keep_alive = keep
+        if not keep:
+            parts.append(b"Connection: close\r\n\r\n")
+        elif request.version == "1.1":
+            parts.append(b"\r\n")
+        else:
+            parts.append(b"Connection: keep-alive\r\n\r\n")
+        return b"".join(parts)
+
+    def _bad_answer(self, reason: str) -> None:
+        self.log.warn("bad answer of {route}: {reason}", route=self.route, reason=reason)
+        self.backend_lost(False)
+
+    def _finish(self) -> None:
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            backend.release(self._pushed_end)
+        self._end()
+        self._client.finished(self._keep_alive)
+
+    def backend_lost(self, clean: bool) -> None:
+        """The backend is gone before its answer was complete."""
+        if self._over:
+            return
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            backend.close()
+        if self.tunnel:
+            self._end()
+            self._client.end_tunnel(clean)
+        elif self.status:
+            # An answer cut short must not look complete (RFC 9112 section 8).
+            self.abort()
+        elif backend is not None and backend.used and self._may_repeat() and self.destination:
+            self._connect(self.destination)
+        else:
+            self._unreachable()
+
+    # Tunnels.
+
+    def switched(self, head: ParsedHead, early: bytes) -> None:
+        """The backend speaks WebSocket now: from here on bytes are only relayed."""
+        request = self.request
+        if not request.fields.websocket or self._backend is None:
+            self._bad_answer("it switched protocols unasked")
+            return
+        try:
+            shown = ResponseHead(
+                head,
+                request.seen.host_name,
+                self._client.front.guarded.hidden_cookies,
+                None,
+            )
+        except Malformed as refusal:
+            self._bad_answer(refusal.reason)
+            return
+        self.answered = self._client.front.clock.seconds()
+        self.status = 101
+        self.tunnel = True
+        self.sent += len(early)
+        self._client.write(
+            b"%b%bConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n%b"
+            % (_status_line(101, head.reason), shown.lines, early)
+        )
+        self._hold = self._client.front.hold(self.visitor, self.cut)
+        self._client.become_tunnel()
+
+    def tunnelled(self, data: bytes) -> None:
+        self.sent += len(data)
+        self._client.write(data)
+
+    def from_client(self, data: bytes) -> None:
+        """Bytes that the client sends through the tunnel."""
+        backend = self._backend
+        if backend is not None:
+            self.received += len(data)
+            backend.transport.write(data)
+
+    def client_half_closed(self) -> None:
+        if self._backend is not None:
+            self._backend.half_close()
+
+    def backend_half_closed(self) -> None:
+        self._client.half_close()
+
+    # Back-pressure: each side is read only as fast as the other side takes it.
+
+    def pause_client(self) -> None:
+        self._backend_full = True
+        self._client.regulate()
+
+    def resume_client(self) -> None:
+        self._backend_full = False
+        self._client.regulate()
+
+    def pause_backend(self) -> None:
+        if self._backend is not None:
+            self._backend.transport.pauseProducing()
+
+    def resume_backend(self) -> None:
+        if self._backend is not None:
+            self._backend.transport.resumeProducing()
+
+    # Ends before the end.
+
+    def refuse(self, refuse: Refuse) -> None:
+        """Answer with a refusal, or cut the connection where an answer has begun."""
+        if self._over:
+            return
+        if self.status:
+            self.abort()
+            return
+        self._drop_backend()
+        if refuse.kind != "refused":
+            self.kind = refuse.kind
+        if refuse.route != "-":
+            self.route = refuse.route
+        self.visitor = refuse.visitor or self.visitor
+        self._client.refuse(refuse)
+
+    def answered_by_us(self, status: int, size: int, keep_alive: bool) -> None:
+        """The client connection has written an answer of giestack's own."""
+        self.status = status
+        self.sent = size
+        self._keep_alive = keep_alive
+        self._finish()
+
+    def timed_out(self) -> None:
+        """The client connection's deadline has passed while this was under way."""
+        if self.status or self.tunnel or self._client.blocked:
+            self.log.info("{route} made no progress and was cut", route=self.route)
+            self.abort()
+        elif not self.request.complete and not self._backend_full:
+            self.refuse(Refuse(408, "request-timeout", "The request did not arrive in time."))
+        else:
+            self.refuse(
+                Refuse(
+                    504,
+                    "backend-slow",
+                    "The application did not answer in time.",
+                    kind=self.kind,
+                    route=self.route,
+                    visitor=self.visitor,
+                )
+            )
+
+    def cut(self, reason: str) -> None:
+        """The session on whose behalf this runs has ended."""
+        self.log.info("{route} was cut: {reason}", route=self.route, reason=reason)
+        self.abort()
+
+    def abort(self) -> None:
+        """End both sides at once, so that nobody takes what arrived for all of it."""
+        if not self._over:
+            self._drop_backend()
+            self._end()
+            self._client.abort()
+
+    def client_gone(self) -> None:
+        """The client has gone; nobody waits for the answer any more."""
+        if not self._over:
+            if not self.status:
+                self.status = 499
+            self._drop_backend()
+            self._end()
+
+    def _drop_backend(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            backend.close()
+        if waiting is not None:
+            self._over, over = True, self._over
+            waiting.cancel()
+            self._over = over
+
+    def _end(self) -> None:
+        self._over = True
+        if self._hold is not None:
+            self._hold()
+            self._hold = None
+        self._client.front.watch.finished(self, self._client.peer)
+
+
+def _status_line(status: int, reason: bytes) -> bytes:
+    line = _STATUS_LINES.get((status, reason))
+    if line is None:
+        line = b"HTTP/1.1 %d %b\r\n" % (status, reason)
+        if len(_STATUS_LINES) < 200:
+            _STATUS_LINES[status, reason] = line
+    return line

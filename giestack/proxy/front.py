@@ -1,0 +1,162 @@
+"""The front door: what all client connections share, and their clock."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Protocol as Seam
+
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import Factory
+from twisted.internet.task import LoopingCall
+
+from giestack.proxy.backend import BackendConnection
+from giestack.proxy.client import ClientConnection
+from giestack.proxy.decision import Decide, Local, Refuse, Request
+from giestack.proxy.exchange import Exchange
+from giestack.proxy.head import GuardedNames
+from giestack.proxy.pool import Pool
+from giestack.visitor import Anonymous, Identity
+
+TICK = 0.5
+"""Seconds between two looks at the connections' deadlines."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a client may take, in bytes and seconds; 0 is no limit for head, body, connections."""
+
+    head: int = 65536
+    body: int = 0
+    connections: int = 0
+    connect_timeout: float = 5
+    head_timeout: float = 10
+    idle_timeout: float = 75
+    response_timeout: float = 3600
+
+
+class Watch(Seam):
+    """Is told of every exchange when it is over."""
+
+    def finished(self, exchange: Exchange, peer: bytes) -> None: ...
+
+
+class Hold(Seam):
+    """Registers a long-lived connection under its visitor's session.
+
+    Returns what to call when the connection ends by itself; calls ``cut`` with a reason when
+    the session ends first.
+    """
+
+    def __call__(
+        self, visitor: Identity | Anonymous | None, cut: Callable[[str], None]
+    ) -> Callable[[], None]: ...
+
+
+class RefusalPage(Seam):
+    """Renders a refusal as (header lines, body)."""
+
+    def __call__(self, refuse: Refuse, request: Request) -> tuple[bytes, bytes]: ...
+
+
+class AnswerLocally(Seam):
+    """Makes a connection to giestack's own pages for one request."""
+
+    def __call__(self, decision: Local, request: Request) -> BackendConnection: ...
+
+
+class Front(Factory):
+    """Accepts client connections.
+
+    :ivar now: the clock's seconds at the last tick; precise enough for time-outs.
+    :ivar draining: whether connections are closed once their request is answered.
+    :ivar refused: connections turned away because there were too many.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        *,
+        decide: Decide,
+        pool: Pool,
+        local: AnswerLocally,
+        refusal_page: RefusalPage,
+        hold: Hold,
+        watch: Watch,
+        guarded: GuardedNames,
+        limits: Limits,
+        trusted: frozenset[bytes],
+        scheme: bytes = b"http",
+    ) -> None:
+        """
+        :param trusted: addresses of fronts whose forwarding fields are believed.
+        :param scheme: what visitors use where a trusted front doesn't say.
+        """
+        self.clock = clock
+        self.now = clock.seconds()
+        self.decide = decide
+        self.pool = pool
+        self.local = local
+        self.refusal_page = refusal_page
+        self.hold = hold
+        self.watch = watch
+        self.guarded = guarded
+        self.limits = limits
+        # Whoever may open our UNIX socket is a front by intention.
+        self.trusted = trusted | {b"unix:"}
+        self.scheme = scheme
+        self.draining = False
+        self.refused = 0
+        self.accepted = 0
+        self._connections: set[ClientConnection] = set()
+        self._ticker = LoopingCall(self._tick)
+        self._ticker.clock = clock
+
+    def start(self) -> None:
+        self._ticker.start(TICK, now=False)
+
+    def stop(self) -> None:
+        """Cut what is left."""
+        if self._ticker.running:
+            self._ticker.stop()
+        for connection in list(self._connections):
+            connection.abort()
+        self.pool.close()
+
+    def drain(self) -> None:
+        """Close idle connections and tunnels now, the others after their answer."""
+        self.draining = True
+        for connection in list(self._connections):
+            connection.drain()
+
+    @property
+    def connections(self) -> int:
+        return len(self._connections)
+
+    def buildProtocol(self, addr: IAddress | None) -> ClientConnection:
+        return ClientConnection(self)
+
+    def connected(self, connection: ClientConnection) -> bool:
+        """Count a new connection; False where it is one too many."""
+        self.accepted += 1
+        self._connections.add(connection)
+        if 0 < self.limits.connections < len(self._connections):
+            self.refused += 1
+            return False
+        return True
+
+    def disconnected(self, connection: ClientConnection) -> None:
+        self._connections.discard(connection)
+
+    @staticmethod
+    def reason(status: int) -> bytes:
+        """The reason phrase of a status that giestack itself answers with."""
+        return HTTPStatus(status).phrase.encode()
+
+    def _tick(self) -> None:
+        self.now = now = self.clock.seconds()
+        late = [c for c in self._connections if 0.0 < c.deadline < now]
+        for connection in late:
+            connection.timed_out()
+        self.pool.sweep()

@@ -1,0 +1,356 @@
+"""Message heads: the second check after the parser, and what of a head is passed on.
+
+The parser (llhttp) refuses most malformed heads, but lets some ambiguous ones through: a
+missing or repeated Host, other HTTP versions, stacked transfer codings, absolute targets.
+This module refuses those too (RFC 9112 sections 3.2, 6.1 and 6.3), and sorts the fields of a
+head into what this proxy acts on, what it must not pass on, and what it passes unchanged.
+Nothing here does I/O.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+Fields = Sequence[tuple[bytes, bytes]]
+
+UNIX_PEER = b"unix:"
+"""Stands for the peer's address on a UNIX socket."""
+
+MAX_FIELDS = 256
+"""More fields than this in one head are refused with 431."""
+
+# The parser's own limits on values are kept here too, so that this module is safe by itself.
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_HOST = re.compile(rb"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.I)
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.I | re.S)
+_DIGITS = re.compile(rb"[0-9]{1,18}")
+
+# RFC 9110 section 7.6.1, with the obsolete ones that old software still sends.
+_HOP_BY_HOP = frozenset(
+    b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te "
+    b"transfer-encoding upgrade http2-settings".split()
+)
+
+# What the client may claim about its way here; giestack writes these itself.
+_FORWARDING = frozenset(
+    b"forwarded x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-port "
+    b"x-forwarded-prefix x-real-ip x-scheme x-interactive-tool-host "
+    b"x-interactive-tool-port".split()
+)
+
+_READ = frozenset(b"host cookie content-length expect origin accept user-agent referer".split())
+
+_SPECIAL = _HOP_BY_HOP | _FORWARDING | _READ
+
+
+class Malformed(Exception):
+    """A head that is refused.
+
+    :ivar status: the HTTP status to answer with.
+    :ivar reason: a constant text, safe to send and to log.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(status, reason)
+        self.status = status
+        self.reason = reason
+
+
+def canonical(name: bytes) -> bytes:
+    """A field name as CGI and WSGI programs see it: case and ``-``/``_`` don't matter."""
+    return name.lower().replace(b"_", b"-")
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedNames:
+    """Names that a client must not be able to set, and cookies that a backend must not see.
+
+    :ivar session_cookie: the cookie that names the visitor's session.
+    :ivar hidden_cookies: lower-cased names removed from Cookie, and refused in Set-Cookie.
+    :ivar identity_headers: canonical names of headers that only giestack may set.
+    :ivar remote_user_header: canonical name of the header in which a trusted front names the
+        user, or None.
+    """
+
+    session_cookie: bytes = b"galaxysession"
+    hidden_cookies: frozenset[bytes] = frozenset()
+    identity_headers: frozenset[bytes] = frozenset()
+    remote_user_header: bytes | None = None
+
+
+class RequestFields:
+    """The fields of one request head, checked and sorted; immutable once made.
+
+    A connection's requests often carry the same fields again, so one value may serve many
+    requests.
+
+    :ivar host: Host as sent (b"" where an HTTP/1.0 client sent none), ``host_name`` in lower
+        case without the port.
+    :ivar content_length: bytes of body announced, or None.
+    :ivar chunked: whether the body is sent in chunks.
+    :ivar keep_alive: whether the client wants to go on after this request.
+    :ivar websocket: whether this asks for a WebSocket (RFC 6455 section 4.1).
+    :ivar upgrade: whether it asks for any other protocol, which is ignored.
+    :ivar expect_continue: whether the client waits for ``100 Continue``.
+    :ivar session_cookies: the values sent for the session cookie, quotes removed.
+    :ivar cookie: the Cookie line to pass on, without hidden cookies, or b"".
+    :ivar passed: (canonical name, whole line) of each field that passes unchanged.
+    :ivar lines: those lines joined.
+    """
+
+    __slots__ = (
+        "accepts_html",
+        "chunked",
+        "connection",
+        "content_length",
+        "cookie",
+        "expect_continue",
+        "forwarded_for",
+        "forwarded_host",
+        "forwarded_proto",
+        "host",
+        "host_name",
+        "keep_alive",
+        "lines",
+        "origin",
+        "passed",
+        "real_ip",
+        "referer",
+        "remote_user",
+        "session_cookies",
+        "upgrade",
+        "user_agent",
+        "websocket",
+    )
+
+    def __init__(self, fields: Fields, version: str, guarded: GuardedNames) -> None:
+        """
+        :raises Malformed: where the head is ambiguous or not HTTP/1.0 or HTTP/1.1.
+        """
+        if version not in ("1.1", "1.0"):
+            raise Malformed(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
+        if len(fields) > MAX_FIELDS:
+            raise Malformed(431, "too many header fields")
+        special: dict[bytes, list[bytes]] = {}
+        passed: list[tuple[bytes, bytes]] = []
+        remote_user: list[bytes] = []
+        for name, value in fields:
+            if _CONTROL.search(value):
+                raise Malformed(400, "control character in a header field")
+            low = name.lower()
+            if low in _SPECIAL:
+                special.setdefault(low, []).append(value.strip(b" \t"))
+                continue
+            plain = canonical(low)
+            if plain == guarded.remote_user_header:
+                remote_user.append(value.strip(b" \t"))
+            elif (
+                plain not in guarded.identity_headers
+                # X_Forwarded_For and the like would pass for the real one in a CGI program.
+                and plain not in _SPECIAL
+                and not plain.startswith(b"x-forwarded-")
+            ):
+                passed.append((plain, b"%b: %b\r\n" % (name, value)))
+        self.remote_user = tuple(remote_user)
+        self._read_host(special.get(b"host", ()), version)
+        self._read_framing(special, version)
+        self._read_connection(special, version)
+        self._read_cookies(special.get(b"cookie", ()), guarded)
+        self._read_claims(special, passed)
+        named = {canonical(token) for token in self.connection} - _SPECIAL
+        if named:
+            passed = [(plain, line) for plain, line in passed if plain not in named]
+        self.passed = tuple(passed)
+        self.lines = b"".join([line for _, line in passed])
+
+    def _read_host(self, hosts: Sequence[bytes], version: str) -> None:
+        # RFC 9112 section 3.2: exactly one Host; only HTTP/1.0 may leave it out.
+        if len(hosts) > 1 or (not hosts and version == "1.1"):
+            raise Malformed(400, "exactly one Host field is needed")
+        self.host = hosts[0] if hosts else b""
+        self.host_name = split_host(self.host)[0] if hosts else b""
+
+    def _read_framing(self, special: dict[bytes, list[bytes]], version: str) -> None:
+        codings = special.get(b"transfer-encoding")
+        lengths = special.get(b"content-length")
+        self.chunked = False
+        self.content_length: int | None = None
+        if codings is not None:
+            if version == "1.0" or lengths is not None:
+                raise Malformed(400, "Transfer-Encoding not allowed here")
+            if len(codings) != 1 or codings[0].lower() != b"chunked":
+                raise Malformed(501, "only the chunked transfer coding is understood")
+            self.chunked = True
+        elif lengths is not None:
+            if len(lengths) != 1 or not _DIGITS.fullmatch(lengths[0]):
+                raise Malformed(400, "bad Content-Length")
+            self.content_length = int(lengths[0])
+        expected = special.get(b"expect")
+        self.expect_continue = False
+        if expected is not None and version == "1.1":
+            if [e.lower() for e in expected] != [b"100-continue"]:
+                raise Malformed(417, "unknown expectation")
+            self.expect_continue = True
+
+    def _read_connection(self, special: dict[bytes, list[bytes]], version: str) -> None:
+        self.connection = tokens = list_tokens(special.get(b"connection", ()))
+        if version == "1.1":
+            self.keep_alive = b"close" not in tokens
+        else:
+            self.keep_alive = b"keep-alive" in tokens and b"close" not in tokens
+        protocols = list_tokens(special.get(b"upgrade", ()))
+        upgrade = bool(protocols) and b"upgrade" in tokens and version == "1.1"
+        self.websocket = upgrade and protocols == {b"websocket"}
+        self.upgrade = upgrade and not self.websocket
+        if self.websocket and (self.chunked or self.content_length):
+            raise Malformed(400, "a WebSocket request has no body")
+
+    def _read_cookies(self, lines: Sequence[bytes], guarded: GuardedNames) -> None:
+        kept: list[bytes] = []
+        sessions: list[bytes] = []
+        for line in lines:
+            for pair in line.split(b";"):
+                name, _, value = pair.partition(b"=")
+                name = name.strip(b" \t")
+                if name == guarded.session_cookie:
+                    sessions.append(unquoted(value.strip(b" \t")))
+                if name.lower() not in guarded.hidden_cookies and (pair := pair.strip(b" \t")):
+                    kept.append(pair)
+        self.session_cookies = tuple(sessions)
+        self.cookie = b"; ".join(kept)
+
+    def _read_claims(
+        self, special: dict[bytes, list[bytes]], passed: list[tuple[bytes, bytes]]
+    ) -> None:
+        def single(name: bytes) -> bytes | None:
+            values = special.get(name)
+            return None if values is None else b", ".join(values)
+
+        self.forwarded_for = single(b"x-forwarded-for")
+        self.forwarded_proto = single(b"x-forwarded-proto")
+        self.forwarded_host = single(b"x-forwarded-host")
+        self.real_ip = single(b"x-real-ip")
+        origins = special.get(b"origin", ())
+        if len(origins) > 1:
+            raise Malformed(400, "more than one Origin field")
+        self.origin = origins[0] if origins else None
+        accept = single(b"accept")
+        self.accepts_html = accept is not None and b"text/html" in accept.lower()
+        self.user_agent = single(b"user-agent")
+        self.referer = single(b"referer")
+        passed += [
+            (name.lower(), b"%b: %b\r\n" % (name, value))
+            for name, value in (
+                (b"Origin", self.origin),
+                (b"Accept", accept),
+                (b"User-Agent", self.user_agent),
+                (b"Referer", self.referer),
+            )
+            if value is not None
+        ]
+
+
+def unquoted(value: bytes) -> bytes:
+    """A cookie value without one pair of surrounding double quotes, as Galaxy reads it."""
+    if len(value) >= 2 and value[:1] == value[-1:] == b'"':
+        return value[1:-1]
+    return value
+
+
+def list_tokens(values: Iterable[bytes]) -> frozenset[bytes]:
+    """The lower-cased members of a comma-separated field (RFC 9110 section 5.6.1)."""
+    return frozenset(
+        token.strip(b" \t").lower() for value in values for token in value.split(b",")
+    ) - {b""}
+
+
+def split_host(host: bytes) -> tuple[bytes, int | None]:
+    """A Host value as (lower-cased name without a final dot, port or None).
+
+    :raises Malformed: where it is not a host name, an IPv4 address or a bracketed IPv6 one.
+    """
+    match = _HOST.fullmatch(host)
+    if match is None or int(match[1] or 1) not in range(1, 65536):
+        raise Malformed(400, "bad Host")
+    port = match[1]
+    name = host if port is None else host[: -len(port) - 1]
+    return name.lower().removesuffix(b"."), None if port is None else int(port)
+
+
+def origin_form(target: bytes, host_name: bytes) -> bytes:
+    """The request target as an absolute path with its query (RFC 9112 section 3.2.1).
+
+    An absolute-form target is accepted where it names the same host as Host does.
+
+    :raises Malformed: for every other form, and for a fragment.
+    """
+    if b"#" in target:
+        raise Malformed(400, "a fragment in the request target")
+    if target.startswith(b"/"):
+        return target
+    match = _ABSOLUTE.fullmatch(target)
+    if match is None:
+        raise Malformed(400, "the request target must be a path")
+    if split_host(match[1])[0] != host_name:
+        raise Malformed(400, "the request target names another host")
+    rest = match[2]
+    return rest if rest.startswith(b"/") else b"/" + rest
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How the visitor sees this server, and from where.
+
+    :ivar address: the visitor's IP address.
+    :ivar scheme: b"http" or b"https".
+    :ivar host: host with the port, if one was given.
+    :ivar forwarded_for: the X-Forwarded-For value to send on.
+    :ivar by_front: whether a trusted front handed the request on.
+    """
+
+    address: bytes
+    scheme: bytes
+    host: bytes
+    forwarded_for: bytes
+    by_front: bool = False
+    host_name: bytes = field(init=False)
+    port: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        name, port = split_host(self.host) if self.host else (b"", None)
+        if port is None:
+            port = 443 if self.scheme == b"https" else 80
+        object.__setattr__(self, "host_name", name)
+        object.__setattr__(self, "port", b"%d" % port)
+
+
+def seen_by_visitor(
+    fields: RequestFields, peer: bytes, trusted: frozenset[bytes], secure: bool, told: bytes
+) -> Seen:
+    """Work out the visitor's own view of a request.
+
+    The fields that a front adds (X-Forwarded-For, -Proto, -Host, else X-Real-IP) are believed
+    only where ``peer``, the address at the other end of the connection, is in ``trusted``.
+
+    :param secure: whether the connection itself is TLS.
+    :param told: the scheme to assume where a trusted front doesn't tell.
+    :raises Malformed: where a trusted front names an impossible host.
+    """
+    scheme = b"https" if secure else b"http"
+    if peer not in trusted:
+        return Seen(peer, scheme, fields.host, peer)
+    chain = [] if peer == UNIX_PEER else [peer]
+    address = peer
+    claimed = fields.forwarded_for or fields.real_ip
+    if claimed:
+        hops = [hop.strip(b" \t") for hop in claimed.split(b",")]
+        # The rightmost hop that no trusted front vouches for is the visitor.
+        address = next((hop for hop in reversed(hops) if hop not in trusted), hops[0])
+        chain.insert(0, claimed)
+    if not secure:
+        proto = (fields.forwarded_proto or b"").split(b",")[0].strip(b" \t").lower()
+        scheme = proto if proto in (b"http", b"https") else told
+    host = fields.host
+    if fields.forwarded_host:
+        host = fields.forwarded_host.split(b",")[0].strip(b" \t")
+    return Seen(address, scheme, host, b", ".join(chain), True)

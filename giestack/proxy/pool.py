@@ -1,0 +1,122 @@
+"""Connections to backends, kept between requests."""
+
+from collections.abc import Callable
+from typing import cast
+
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    UNIXClientEndpoint,
+    wrapClientTLS,
+)
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
+from twisted.python.filepath import FilePath
+
+from giestack.address import Address
+from giestack.proxy.backend import BackendConnection
+
+IDLE_LIMIT = 60.0
+"""Seconds after which an unused connection is closed."""
+
+IDLE_PER_ADDRESS = 64
+"""Unused connections kept to one backend."""
+
+
+class Endpoints:
+    """Makes the Twisted endpoint for an address.
+
+    :ivar timeout: seconds a connection attempt may take.
+    """
+
+    def __init__(self, reactor: object, timeout: float) -> None:
+        self._reactor = reactor
+        self.timeout = timeout
+
+    def __call__(self, address: Address) -> IStreamClientEndpoint:
+        """The endpoint; OSError or ValueError where ``ca_file`` can't be read."""
+        if address.path:
+            return UNIXClientEndpoint(self._reactor, address.path, timeout=self.timeout)
+        kind: type[HostnameEndpoint | TCP4ClientEndpoint | TCP6ClientEndpoint]
+        kind = HostnameEndpoint
+        if isIPAddress(address.host):
+            kind = TCP4ClientEndpoint
+        elif isIPv6Address(address.host):
+            kind = TCP6ClientEndpoint
+        endpoint = kind(self._reactor, address.host, address.port, timeout=self.timeout)
+        if not address.tls:
+            return endpoint
+        roots = None
+        if address.ca_file is not None:
+            pem = FilePath(address.ca_file).getContent()
+            roots = trustRootFromCertificates([Certificate.loadPEM(pem)])
+        return wrapClientTLS(optionsForClientTLS(address.host, trustRoot=roots), endpoint)
+
+
+class Pool:
+    """Idle connections by address; the most recently used one is taken first.
+
+    :ivar opened: connections made so far.
+    :ivar reused: requests carried by a connection that had carried others.
+    """
+
+    def __init__(
+        self, clock: IReactorTime, endpoint_for: Callable[[Address], IStreamClientEndpoint]
+    ) -> None:
+        self._clock = clock
+        self._endpoint_for = endpoint_for
+        self._idle: dict[Address, list[BackendConnection]] = {}
+        self.opened = 0
+        self.reused = 0
+
+    def idle(self, address: Address) -> BackendConnection | None:
+        """An idle connection to an address, or None."""
+        waiting = self._idle.get(address)
+        if not waiting:
+            return None
+        self.reused += 1
+        return waiting.pop()
+
+    def connect(self, address: Address) -> Deferred[BackendConnection]:
+        """Open a new connection; fails with what the endpoint fails with. May be cancelled."""
+        factory = Factory.forProtocol(lambda: BackendConnection(address, self))
+        factory.noisy = False
+        self.opened += 1
+        made = self._endpoint_for(address).connect(factory)
+        return cast("Deferred[BackendConnection]", made)
+
+    def give_back(self, connection: BackendConnection) -> None:
+        """Keep a connection for the next request."""
+        waiting = self._idle.setdefault(connection.address, [])
+        if len(waiting) >= IDLE_PER_ADDRESS:
+            connection.close()
+            return
+        connection.idle_since = self._clock.seconds()
+        waiting.append(connection)
+
+    def forget(self, connection: BackendConnection) -> None:
+        """A connection ended; it may or may not have been idle."""
+        waiting = self._idle.get(connection.address)
+        if waiting and connection in waiting:
+            waiting.remove(connection)
+        if waiting is not None and not waiting:
+            del self._idle[connection.address]
+
+    def sweep(self) -> None:
+        """Close what has been idle for too long; call this every few seconds."""
+        too_old = self._clock.seconds() - IDLE_LIMIT
+        for waiting in list(self._idle.values()):
+            for connection in [c for c in waiting if c.idle_since < too_old]:
+                self.forget(connection)
+                connection.close()
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        for waiting in list(self._idle.values()):
+            for connection in list(waiting):
+                connection.close()
+        self._idle.clear()

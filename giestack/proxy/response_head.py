@@ -1,0 +1,131 @@
+"""The head of a backend's response, checked, and the head that the client gets instead.
+
+A backend runs code of its user, on a host name it may share with Galaxy. So it must not be able
+to set Galaxy's session cookie, to open itself to other origins, or to change rules that hold for
+the whole origin (RFC 9110 section 7.6.1 for what is between two hops only).
+"""
+
+from typing import Protocol
+
+from giestack.proxy.head import Malformed, list_tokens
+
+_HOP_BY_HOP = frozenset(
+    b"connection keep-alive proxy-connection proxy-authenticate te transfer-encoding "
+    b"upgrade".split()
+)
+
+# Each of these speaks for the whole origin, of which the backend has only a path.
+_ORIGIN_WIDE = frozenset(
+    b"alt-svc clear-site-data nel public-key-pins service-worker-allowed set-cookie2 "
+    b"strict-transport-security".split()
+)
+
+_CORS_PREFIX = b"access-control-"
+
+_SPECIAL = _HOP_BY_HOP | _ORIGIN_WIDE | {b"content-length", b"set-cookie", b"vary"}
+
+BODILESS = frozenset((204, 304))
+"""Statuses without a body, whatever the head says (RFC 9112 section 6.3)."""
+
+
+class Parsed(Protocol):
+    """A response head as a parser saw it."""
+
+    status: int
+    reason: bytes
+    version: str
+    fields: list[tuple[bytes, bytes]]
+
+
+class ResponseHead:
+    """A backend's response head, checked and sorted.
+
+    :ivar status: three digits.
+    :ivar content_length: announced body size in bytes, or None.
+    :ivar chunked: whether the body comes in chunks.
+    :ivar lines: header lines for the client, without those of framing.
+    """
+
+    __slots__ = ("chunked", "content_length", "lines", "reason", "status")
+
+    def __init__(
+        self,
+        parsed: Parsed,
+        host_name: bytes,
+        hidden_cookies: frozenset[bytes] | None,
+        allowed_origin: bytes | None,
+    ) -> None:
+        """
+        :param host_name: the host that the visitor sees, for Domain attributes of cookies.
+        :param hidden_cookies: lower-cased names that a backend may not set; None for
+            giestack's own pages, which may set what they like.
+        :param allowed_origin: the request's Origin, where it may read the answer.
+        :raises Malformed: where the head is ambiguous; 502, as it is the backend's fault.
+        """
+        if parsed.version not in ("1.1", "1.0"):
+            raise Malformed(502, "the backend speaks another version of HTTP")
+        self.status = parsed.status
+        self.reason = parsed.reason
+        self.chunked = False
+        self.content_length: int | None = None
+        lines: list[bytes] = []
+        named: frozenset[bytes] = frozenset()
+        vary = b""
+        own = hidden_cookies is None
+        for name, value in parsed.fields:
+            low = name.lower()
+            if low not in _SPECIAL:
+                if own or not low.startswith(_CORS_PREFIX):
+                    lines.append(b"%b: %b\r\n" % (name, value))
+            elif low == b"content-length":
+                self._set_length(value)
+            elif low == b"set-cookie":
+                if hidden_cookies is None or cookie_allowed(value, host_name, hidden_cookies):
+                    lines.append(b"%b: %b\r\n" % (name, value))
+            elif low == b"vary":
+                vary = b"%b, %b" % (vary, value) if vary else value
+            elif low == b"transfer-encoding":
+                if self.chunked or value.strip(b" \t").lower() != b"chunked":
+                    raise Malformed(502, "the backend uses an unknown transfer coding")
+                self.chunked = True
+            elif low == b"connection":
+                named |= list_tokens((value,)) - _SPECIAL
+        if self.chunked and self.content_length is not None:
+            raise Malformed(502, "the backend sent two body lengths")
+        if named:
+            lines = [line for line in lines if line.partition(b":")[0].lower() not in named]
+        if allowed_origin is not None:
+            vary = b"%b, Origin" % vary if vary else b"Origin"
+            lines.append(
+                b"Access-Control-Allow-Origin: %b\r\n"
+                b"Access-Control-Allow-Credentials: true\r\n" % allowed_origin
+            )
+        if vary:
+            lines.append(b"Vary: %b\r\n" % vary)
+        self.lines = b"".join(lines)
+
+    def _set_length(self, value: bytes) -> None:
+        value = value.strip(b" \t")
+        if self.content_length is not None or not value.isdigit() or len(value) > 18:
+            raise Malformed(502, "the backend sent a bad Content-Length")
+        self.content_length = int(value)
+
+
+def cookie_allowed(value: bytes, host_name: bytes, hidden: frozenset[bytes]) -> bool:
+    """Whether a backend may set this cookie on the host that it shares with others.
+
+    A cookie without a name is refused too: browsers send it back as its bare value, which may
+    read ``galaxysession=…``. So is a Domain attribute for any but the visitor's own host name.
+    """
+    pair, _, attributes = value.partition(b";")
+    name, equals, _ = pair.partition(b"=")
+    name = name.strip(b" \t").lower()
+    if not equals or not name or name in hidden:
+        return False
+    for attribute in attributes.split(b";"):
+        key, _, domain = attribute.partition(b"=")
+        if key.strip(b" \t").lower() == b"domain":
+            domain = domain.strip(b" \t").lower().removeprefix(b".")
+            if domain and domain != host_name:
+                return False
+    return True

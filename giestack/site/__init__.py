@@ -1,0 +1,1 @@
+"""What people see: own pages and the JSON API."""
