@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from giestack.identity.cache import Cache, put
 from giestack.identity.cookie import CookieCodec, MalformedId
-from giestack.identity.rules import EntryPointOwner
+from giestack.identity.entry_point import EntryPointOwner
 from giestack.visitor import Anonymous, Identity, Unavailable, Visitor
 
 Owner = EntryPointOwner | Unavailable | None

@@ -88,22 +88,6 @@ class SessionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class EntryPointOwner:
-    """Whose an interactive tool's entry point is: its job's user, or its job's session.
-
-    :ivar id: ``interactivetool_entry_point.id``.
-    :ivar user_id: the job's user; None where an anonymous visitor started it.
-    :ivar session_id: the session that started the job, where Galaxy has noted it.
-    :ivar active: whether the entry point is there and its job has not ended.
-    """
-
-    id: int
-    user_id: int | None
-    session_id: int | None
-    active: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Check:
     """One thing that must be so.
 
