@@ -1,12 +1,13 @@
 """Settings of services to values: where a backend listens and which paths are its own."""
 
 import re
+from ipaddress import IPv6Address
 from urllib.parse import urlsplit
 
 from giestack.address import Address
 from giestack.routing.table import clean_prefix
 
-_HOST = re.compile(r"(?=.*[a-z0-9])[a-z0-9._-]+|[0-9a-f:]*:[0-9a-f:.]*")
+_HOST = re.compile(r"(?=.*[a-z0-9])[a-z0-9._-]+")
 _VISIBLE = re.compile(r"[!-~]+")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -36,14 +37,18 @@ def parse_backend(url: str, ca_file: str | None = None) -> tuple[Address, bytes]
         return _unix(url.removeprefix("unix:"), ca_file), b""
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        host, port = parts.hostname or "", parts.port
+        if "[" in parts.netloc:
+            host = str(IPv6Address(host))
     except ValueError as error:
         raise ValueError(f"not a URL: {error}") from None
     if parts.scheme not in _DEFAULT_PORTS:
         raise ValueError("a backend is http://…, https://… or unix:/path")
+    if "%" in host:
+        raise ValueError("a backend's URL has no percent sign in its host")
     if "@" in parts.netloc or "?" in url or "#" in url:
         raise ValueError("a backend's URL has no user, query or fragment")
-    if not host or not _HOST.fullmatch(host):
+    if ":" not in host and not _HOST.fullmatch(host):
         raise ValueError("a backend's URL needs a host name or an IP address")
     tls = parts.scheme == "https"
     if ca_file is not None and not tls:

@@ -24,6 +24,51 @@ class SourceRoutes:
     entry_points: Mapping[bytes, EntryPoint]
 
 
+class MapTrouble(Exception):
+    """A session map cannot be read now; the text goes behind its name.
+
+    :ivar kind: one word; troubles of one kind are said once. ``locked`` may pass by itself.
+    :ivar missing: whether file or table is not there, as before the first interactive tool.
+    """
+
+    def __init__(self, kind: str, text: str, missing: bool = False) -> None:
+        super().__init__(text)
+        self.kind = kind
+        self.missing = missing
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a session map held.
+
+    :ivar routes: the same object as before while nothing in it has changed.
+    :ivar bad: keys of rows that were left out, shortened, with the reason.
+    """
+
+    routes: SourceRoutes
+    bad: Mapping[str, str]
+
+
+class Reader(Protocol):
+    """Reads one session map. It may block: it is used in a thread, by one call at a time.
+
+    :ivar reads: how often the whole map was read.
+    """
+
+    reads: int
+
+    def look(self) -> Reading:
+        """Return what the map holds; the routes are the same object while nothing has changed.
+
+        Raise `MapTrouble`.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close what is open. Looking again is possible, and reads everything."""
+        ...
+
+
 Publish = Callable[[SourceRoutes], None]
 
 

@@ -1,0 +1,53 @@
+"""Which source a configured session map needs."""
+
+import os.path
+import re
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from giestack.routing.source import Source
+from giestack.routing.sqlite import SQLiteReader
+from giestack.routing.watch import WatchedMap
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9]*)(?:\+[A-Za-z0-9]+)?:(.*)", re.DOTALL)
+
+
+class UnsupportedMap(ValueError):
+    """A session map that no source reads; the text holds no password."""
+
+
+def source_for(
+    location: str,
+    folder: str,
+    clock: IReactorTime,
+    defer_to_thread: Callable[..., Deferred[Any]],
+) -> Source:
+    """Return the source for one of the ``session_maps``, not started.
+
+    ``location`` is Galaxy's ``sqlite:///relative``, ``sqlite:////absolute`` (an SQLAlchemy URL,
+    its query is dropped) or gx-it-proxy's path ending in ``.sqlite``. Relative paths start at
+    ``folder``. Raise `UnsupportedMap` for other ones.
+    """
+    path = os.path.abspath(os.path.join(folder, _sqlite_path(location)))
+    return WatchedMap(path, SQLiteReader(path), clock, defer_to_thread)
+
+
+def _sqlite_path(location: str) -> str:
+    url = _SCHEME.fullmatch(location)
+    if url is None:
+        path = location
+        if not path.endswith(".sqlite"):
+            raise UnsupportedMap("a session map is sqlite:///path or a path that ends in .sqlite")
+    else:
+        scheme, rest = url.group(1).lower(), url.group(2)
+        if scheme != "sqlite":
+            raise UnsupportedMap(f"session maps at {scheme}: are not supported")
+        if not rest.startswith("///"):
+            raise UnsupportedMap("sqlite: needs three slashes and a path, four for an absolute one")
+        path = rest.removeprefix("///").partition("?")[0]
+    if not path or path == ":memory:" or path.endswith("/") or "\0" in path:
+        raise UnsupportedMap("sqlite: needs the path of a file")
+    return path

@@ -1,0 +1,149 @@
+"""Galaxy's table ``gxitproxy`` in an SQLite file, read when it has changed.
+
+Whether there is something new is asked of SQLite, over a connection that is kept open:
+``PRAGMA data_version`` costs microseconds, tells every commit of others in rollback-journal
+mode (Galaxy's) and in WAL mode, and asks the file itself, so it depends neither on the
+granularity of time stamps nor on how long a network file system caches them. It cannot see that
+the path leads to another file now; a ``stat`` before it does.
+"""
+
+import os
+import sqlite3
+from functools import partial
+from urllib.parse import quote
+
+from giestack.routing.formats import BadRow, EntryPoint, gxitproxy_row
+from giestack.routing.source import MapTrouble, Reading, SourceRoutes
+
+_COLUMNS = ("key", "key_type", "token", "host", "port", "info")
+# In the order of writing: of two rows with one key the newer counts, as in gx-it-proxy.
+_SELECT = 'SELECT "key", key_type, token, host, port, info FROM gxitproxy ORDER BY rowid'
+# Longer than a commit takes; short, because a thread waits for it.
+_BUSY_TIMEOUT = 0.25
+
+_Row = tuple[object, ...]
+
+_TROUBLES = {
+    sqlite3.SQLITE_BUSY: ("locked", "is locked by another program"),
+    sqlite3.SQLITE_LOCKED: ("locked", "is locked by another program"),
+    sqlite3.SQLITE_NOTADB: ("corrupt", "is no SQLite database"),
+    sqlite3.SQLITE_CORRUPT: ("corrupt", "is a damaged SQLite database"),
+    sqlite3.SQLITE_READONLY: (
+        "unfinished",
+        "holds a write that was cut off: the next program that writes to it repairs it",
+    ),
+    sqlite3.SQLITE_CANTOPEN: (
+        "unreadable",
+        "cannot be opened (in WAL mode its folder has to be writable)",
+    ),
+}
+
+
+class SQLiteReader:
+    """A `giestack.routing.source.Reader` of one file.
+
+    :ivar reads: how often the whole table was read.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.reads = 0
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._seen: tuple[int, ...] = ()
+        self._version = 0
+        self._reading: Reading | None = None
+        self._parsed: dict[_Row, EntryPoint | BadRow] = {}
+
+    def look(self) -> Reading:
+        """Return what the map holds; the routes are the same object while nothing has changed.
+
+        Raise `MapTrouble`.
+        """
+        try:
+            return self._look()
+        except FileNotFoundError:
+            self.close()
+            raise MapTrouble("missing", "is not there", missing=True) from None
+        except OSError as error:
+            self.close()
+            raise MapTrouble("unreadable", f"cannot be read: {error.strerror}") from None
+        except sqlite3.Error as error:
+            self.close()
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+            raise MapTrouble(*_TROUBLES.get(code, ("error", f"cannot be read: {error}"))) from None
+        except MapTrouble:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file. The next look opens it and reads everything."""
+        connection, self._connection, self._seen = self._connection, None, ()
+        if connection is not None:
+            connection.close()
+
+    def _look(self) -> Reading:
+        status = os.stat(self._path)
+        seen = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        if seen != self._seen:
+            # Perhaps another file, perhaps one copied over this: nothing cached may be believed.
+            self.close()
+        if self._connection is None:
+            self._connection = _connect(self._path)
+        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        if seen == self._seen and version == self._version and self._reading is not None:
+            return self._reading
+        self._reading = self._read(self._connection)
+        # As of before the read: a commit in between is looked at once more.
+        self._seen, self._version = seen, version
+        return self._reading
+
+    def _read(self, connection: sqlite3.Connection) -> Reading:
+        self.reads += 1
+        info = connection.execute("SELECT lower(name) FROM pragma_table_info('gxitproxy')")
+        columns = {name for (name,) in info.fetchall()}
+        if not columns:
+            raise MapTrouble("empty", "has no table gxitproxy", missing=True)
+        if not columns.issuperset(_COLUMNS):
+            raise MapTrouble("columns", "has a table gxitproxy without Galaxy's columns")
+        return self._parse(connection.execute(_SELECT).fetchall())
+
+    def _parse(self, rows: list[_Row]) -> Reading:
+        before, self._parsed = self._parsed, {}
+        entry_points: dict[bytes, EntryPoint] = {}
+        bad: dict[str, str] = {}
+        for row in rows:
+            parsed = before.get(row)
+            if parsed is None:
+                try:
+                    parsed = gxitproxy_row(*row)
+                except BadRow as error:
+                    parsed = error.with_traceback(None)
+            self._parsed[row] = parsed
+            if isinstance(parsed, BadRow):
+                bad[_shown(row[0])] = str(parsed)
+                continue
+            key = parsed.key.encode()
+            if key in entry_points:
+                bad[_shown(row[0])] = "two rows have this key, the newer one is taken"
+            entry_points[key] = parsed
+        if self._reading is not None and entry_points == self._reading.routes.entry_points:
+            return Reading(self._reading.routes, bad)
+        return Reading(SourceRoutes(entry_points), bad)
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"file://{quote(os.fsencode(path))}?mode=ro",
+        uri=True,
+        timeout=_BUSY_TIMEOUT,
+        isolation_level=None,
+        # One look at a time, but in whichever thread of the pool is free.
+        check_same_thread=False,
+    )
+    # One text that is no UTF-8 must not cost the whole table: its row is refused.
+    connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
+    return connection
+
+
+def _shown(key: object) -> str:
+    return key[:40] if isinstance(key, str) else f"({type(key).__name__})"
