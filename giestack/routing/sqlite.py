@@ -47,7 +47,7 @@ class SQLiteReader:
 
     def __init__(self, path: str) -> None:
         self.reads = 0
-        self._path = path
+        self._path = os.path.abspath(path)
         self._connection: sqlite3.Connection | None = None
         self._seen: tuple[int, ...] = ()
         self._version = 0
