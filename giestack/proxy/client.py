@@ -325,7 +325,8 @@ class ClientConnection(Protocol):
 
     def may_stay(self, request: Request) -> bool:
         """Whether the connection can go on after this request."""
-        return request.fields.keep_alive and self._parser is not None and not self.front.draining
+        readable = self._parser is not None or bool(self._queue)
+        return request.fields.keep_alive and readable and not self.front.draining
 
     def same_origin(self, request: Request) -> bool:
         """Whether the request's Origin is the host that it was sent to."""
@@ -460,7 +461,9 @@ class ClientConnection(Protocol):
     def abort(self) -> None:
         """Close at once; the client sees that something was cut short."""
         self._closing = True
-        self._exchange = None
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.client_gone()
         if not self._lost:
             self.transport.unregisterProducer()
             self.transport.abortConnection()

@@ -103,7 +103,11 @@ class Exchange:
 
     def start(self) -> None:
         """Ask what to do with the request, and do it."""
-        decision = self._client.front.decide(self.request)
+        try:
+            decision = self._client.front.decide(self.request)
+        except Exception:
+            self._failed(Failure())
+            return
         if isinstance(decision, Deferred):
             self._waiting = decision
             decision.addCallback(self._decided).addErrback(self._failed)
@@ -178,6 +182,7 @@ class Exchange:
             backend.close()
         else:
             self._attach(backend)
+            self._client.regulate()
 
     def _unconnected(self, failure: Failure) -> None:
         self._waiting = None

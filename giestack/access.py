@@ -1,0 +1,256 @@
+"""Who may go where: what becomes of a request, as one pure function.
+
+`decide` takes what is known about a request (where it leads, who asks, whose route it is) and
+says what to do. It asks nobody and remembers nothing; `giestack.gate` finds out what it needs.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from giestack.proxy.decision import Decision, Destination, Forward, Local, Refuse, Request
+from giestack.proxy.head import Seen
+from giestack.routing.formats import EntryPoint
+from giestack.routing.places import (
+    Environment,
+    HostEntryPoint,
+    Nowhere,
+    OwnPage,
+    PathEntryPoint,
+    Place,
+    ServicePlace,
+    SpawnedSession,
+    UnknownEntryPoint,
+)
+from giestack.visitor import Anonymous, Identity, Refused, Unavailable, Visitor
+
+Standing = Literal["owner", "other", "gone", "unavailable"]
+"""How a visitor stands to an entry point: ``gone`` is a tool that Galaxy no longer runs."""
+
+PUBLIC_PAGES = (b"/demo", b"/login", b"/static/", b"/favicon.ico")
+"""Own pages that anybody may see, so that there is a way in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the site's administrator has decided.
+
+    :ivar check_owner: whether an interactive tool is open to its owner only; else its URL is
+        the secret, as with gx-it-proxy.
+    :ivar galaxy_origin: ``scheme://host[:port]`` of Galaxy in lower case, or None.
+    :ivar allowed_origins: further origins, in lower case.
+    :ivar cookie_domain: the parent domain for which Galaxy sets its cookie, or None.
+    """
+
+    check_owner: bool = True
+    galaxy_origin: bytes | None = None
+    allowed_origins: frozenset[bytes] = frozenset()
+    cookie_domain: bytes | None = None
+
+    @property
+    def origins(self) -> frozenset[bytes]:
+        """Every origin that is trusted beside the request's own host."""
+        if self.galaxy_origin is None:
+            return self.allowed_origins
+        return self.allowed_origins | {self.galaxy_origin}
+
+
+NOT_FOUND = Refuse(404, "no-such-route", "There is nothing at this address.")
+NOT_LOGGED_IN = Refuse(401, "not-logged-in", "Please log in to see this page.")
+UNAVAILABLE = Refuse(
+    503,
+    "identity-unavailable",
+    "Galaxy's database does not answer, so nobody's login can be checked right now.",
+    retry_after=5,
+)
+FOREIGN_ORIGIN = Refuse(
+    403, "foreign-origin", "This connection was opened by a page of another site."
+)
+
+
+def needs_visitor(place: Place, policy: Policy) -> bool:
+    """Whether the decision depends on who is asking."""
+    if isinstance(place, PathEntryPoint):
+        return policy.check_owner
+    if isinstance(place, HostEntryPoint):
+        return policy.check_owner and place.entry_point is not None
+    return isinstance(place, ServicePlace | OwnPage)
+
+
+def decide(
+    place: Place,
+    request: Request,
+    policy: Policy,
+    visitor: Visitor | None,
+    standing: Standing | None,
+) -> Decision:
+    """Say what to do with a request.
+
+    :param visitor: the answer of the session check; None where `needs_visitor` is false.
+    :param standing: how the visitor stands to the entry point, where the place is one and the
+        visitor has a session.
+    """
+    if isinstance(place, UnknownEntryPoint | SpawnedSession | Environment | Nowhere):
+        return NOT_FOUND
+    if isinstance(place, HostEntryPoint) and (place.entry_point is None or place.ticket):
+        return NOT_FOUND
+    if request.fields.websocket and not origin_allowed(request, policy.origins):
+        return FOREIGN_ORIGIN
+    if isinstance(place, OwnPage):
+        return _own_page(place, visitor)
+    if isinstance(place, ServicePlace):
+        return _service(place, request, policy, visitor)
+    return _entry_point(place, request, policy, visitor, standing)
+
+
+def _own_page(place: OwnPage, visitor: Visitor | None) -> Decision:
+    if isinstance(visitor, Identity | Anonymous):
+        return Local(visitor)
+    if place.rest.startswith(PUBLIC_PAGES):
+        return Local(None)
+    return UNAVAILABLE if isinstance(visitor, Unavailable) else NOT_LOGGED_IN
+
+
+def _service(
+    place: ServicePlace, request: Request, policy: Policy, visitor: Visitor | None
+) -> Decision:
+    service = place.service
+    route = service.path.decode("latin-1")
+    if isinstance(visitor, Unavailable):
+        return UNAVAILABLE
+    if not isinstance(visitor, Identity):
+        return NOT_LOGGED_IN
+    if service.require == "admin" and not visitor.is_admin:
+        return Refuse(
+            403, "not-admin", "This page is for administrators.", None, "service", route, visitor
+        )
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    if service.user_header:
+        email = visitor.email.encode()
+        if not email.isascii() or not email.decode().isprintable():
+            # A header field holds ASCII; anything else would be read in several ways.
+            return Refuse(
+                403,
+                "unusable-email",
+                "Your e-mail address can't be told to this application.",
+                None,
+                "service",
+                route,
+                visitor,
+            )
+        headers = ((service.user_header, email),)
+    destination = Destination(
+        service.address,
+        "service",
+        route,
+        visitor,
+        service.path if service.strip_path else b"",
+        headers,
+        policy.origins,
+    )
+    return Forward(destination, place.target + query(request))
+
+
+def _entry_point(
+    place: HostEntryPoint | PathEntryPoint,
+    request: Request,
+    policy: Policy,
+    visitor: Visitor | None,
+    standing: Standing | None,
+) -> Decision:
+    entry_point = place.entry_point
+    assert entry_point is not None
+    known: Identity | Anonymous | None = None
+    if policy.check_owner:
+        if isinstance(place, HostEntryPoint) and not cookie_reaches(request.seen, policy):
+            return NOT_LOGGED_IN
+        if isinstance(visitor, Unavailable):
+            return UNAVAILABLE
+        if visitor is None or isinstance(visitor, Refused):
+            return NOT_LOGGED_IN
+        known = visitor
+        if standing == "unavailable":
+            return UNAVAILABLE
+        if standing == "gone":
+            return NOT_FOUND
+        if standing != "owner":
+            return Refuse(
+                403,
+                "not-owner",
+                "This interactive tool belongs to somebody else.",
+                None,
+                "entry_point",
+                entry_point.key,
+                known,
+            )
+    return Forward(
+        entry_point_destination(place, entry_point, known, policy),
+        entry_point_target(place, request),
+    )
+
+
+def entry_point_destination(
+    place: HostEntryPoint | PathEntryPoint,
+    entry_point: EntryPoint,
+    visitor: Identity | Anonymous | None,
+    policy: Policy,
+) -> Destination:
+    """Where requests of a visitor who may enter go; the same for all of the tool's paths."""
+    prefix = b""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    if isinstance(place, PathEntryPoint):
+        if not entry_point.requires_path_in_url:
+            prefix = place.prefix
+        if entry_point.requires_path_in_header_named:
+            headers = ((entry_point.requires_path_in_header_named.encode(), place.prefix),)
+    return Destination(
+        entry_point.address,
+        "entry_point",
+        entry_point.key,
+        visitor,
+        prefix,
+        headers,
+        policy.origins,
+    )
+
+
+def entry_point_target(place: HostEntryPoint | PathEntryPoint, request: Request) -> bytes:
+    """The request target that the tool sees."""
+    if isinstance(place, HostEntryPoint) or place.entry_point.requires_path_in_url:
+        return request.target
+    return place.rest + query(request)
+
+
+def query(request: Request) -> bytes:
+    """The query of the request target with its question mark, or b""."""
+    _, mark, text = request.target.partition(b"?")
+    return mark + text
+
+
+def cookie_reaches(seen: Seen, policy: Policy) -> bool:
+    """Whether Galaxy sets its cookie for this host too (its option ``cookie_domain``)."""
+    domain = policy.cookie_domain
+    return domain is not None and (
+        seen.host_name == domain or seen.host_name.endswith(b"." + domain)
+    )
+
+
+def origin_allowed(request: Request, origins: frozenset[bytes]) -> bool:
+    """Whether a WebSocket may be opened by the page that says it opens it.
+
+    Browsers always send Origin; other programs need not. It must name the host that the
+    request was sent to (the port too where Host has one), or a trusted origin.
+    """
+    origin = request.fields.origin
+    if origin is None:
+        return True
+    origin = origin.lower()
+    if origin in origins:
+        return True
+    scheme, separator, host = origin.partition(b"://")
+    if not separator or scheme not in (b"http", b"https"):
+        return False
+    seen = request.seen.host.lower()
+    name, colon, _ = seen.rpartition(b":")
+    if colon and name and not seen.endswith(b"]"):
+        return host == seen
+    return host == seen or host.rpartition(b":")[0] == seen
