@@ -70,7 +70,8 @@ def engine_url(url: str) -> URL:
     if scheme == "sqlite":
         return _sqlite_url(url.strip())
     if scheme not in _POSTGRESQL:
-        what = f"{scheme} databases are" if re.fullmatch("[a-z]{1,20}", scheme) else "this is"
+        named = "://" in url and re.fullmatch("[a-z]{1,20}", scheme)
+        what = f"{scheme} databases are" if named else "this database URL is"
         raise BadDatabaseURL(f"{what} not supported: only postgresql:// and sqlite:///")
     try:
         parsed = make_url(url.strip())

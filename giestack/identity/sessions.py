@@ -179,14 +179,21 @@ class Sessions:
         key = visitor.session_key
         holder = _Holder(visitor.user_id if isinstance(visitor, Identity) else None, cut)
         self._held.setdefault(key, set()).add(holder)
-        return lambda: self._release(key, holder)
 
-    def _release(self, key: str, holder: _Holder) -> None:
-        holders = self._held.get(key)
-        if holders is not None:
-            holders.discard(holder)
-            if not holders:
-                del self._held[key]
+        def release() -> None:
+            self._release(key, holder)
+
+        return release
+
+    def _release(self, key: str, holder: _Holder) -> bool:
+        """Forget a holder; tell whether it was still known."""
+        holders = self._held.get(key, set())
+        if holder not in holders:
+            return False
+        holders.remove(holder)
+        if not holders:
+            del self._held[key]
+        return True
 
     def _session_key(self, cookies: tuple[bytes, ...]) -> str | Refused:
         if not cookies:
@@ -240,7 +247,8 @@ class Sessions:
                 reason = "the session is now another user's"
             else:
                 continue
-            self._release(key, holder)
-            self.cut += 1
-            with self._log.failuresHandled("ending a connection"):
-                holder.cut(reason)
+            # One that is cut may release others.
+            if self._release(key, holder):
+                self.cut += 1
+                with self._log.failuresHandled("ending a connection"):
+                    holder.cut(reason)
