@@ -1,11 +1,13 @@
 """Kinds for databases: SQLAlchemy URLs, and the places where session maps are kept."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os.path import normpath
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from giestack.settings.document import Node
@@ -19,6 +21,9 @@ _BY_SUFFIX: Mapping[str, Literal["sqlite", "json", "xml"]] = {
     ".json": "json",
     ".xml": "xml",
 }
+# Galaxy 26.1's SQLAlchemy (before 2.1) does not percent-decode a SQLite path: nor is it here.
+_SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(?P<path>[^?]+)(?:\?.*)?", re.DOTALL)
+_POSTGRESQL = re.compile(r"postgres(?:ql)?(?:\+[a-z0-9]+)?://.*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +47,17 @@ class SessionMap:
 class DatabaseUrl:
     """A SQLAlchemy URL of SQLite or PostgreSQL, secrets allowed, never shown.
 
-    What comes out has an absolute path and no ``isolation_level`` (Galaxy's own default URL
-    has one, which only its own SQLAlchemy understands). `later`: a relative path stays
+    What comes out for SQLite is ``sqlite:///`` and a path, absolute, without the query (Galaxy's
+    own default has ``?isolation_level=IMMEDIATE`` there). `later`: a relative path stays
     relative, because what it is relative to is not known yet.
     """
 
     later: bool = False
 
     def read(self, node: Node, at: Place) -> str:
-        url = _url(revealed(text_of(node, "a database URL"), node, at))
-        if url.get_backend_name() == "sqlite" and not self.later:
-            url = url.set(database=str(at.file(url.database or "", node)))
-        return url.render_as_string(hide_password=False)
+        url = database_url(revealed(text_of(node, "a database URL"), node, at))
+        path = sqlite_path(url)
+        return url if path is None or self.later else f"sqlite:///{at.file(path, node)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,39 +66,48 @@ class MapSource:
 
     def read(self, node: Node, at: Place) -> SessionMap:
         text = revealed(text_of(node, "a session map"), node, at)
-        if "://" in text or text.startswith("sqlite:"):
-            url = _url(text)
-            if url.get_backend_name() == "sqlite":
-                return SessionMap("sqlite", path=at.file(url.database or "", node))
-            return SessionMap("postgresql", url=url.render_as_string(hide_password=False))
-        path = at.file(text, node)
-        if path.suffix.lower() not in _BY_SUFFIX:
+        if "://" in text:
+            url = database_url(text)
+            path = sqlite_path(url)
+            if path is None:
+                return SessionMap("postgresql", url=url)
+            return SessionMap("sqlite", path=at.file(path, node))
+        file = at.file(text, node)
+        if file.suffix.lower() not in _BY_SUFFIX:
             raise Wrong(
                 "must be a file that ends with .sqlite, .json or .xml, or sqlite:///PATH or a "
                 "postgresql:// URL"
             )
-        return SessionMap(_BY_SUFFIX[path.suffix.lower()], path=path)
+        return SessionMap(_BY_SUFFIX[file.suffix.lower()], path=file)
 
 
-def _url(text: str) -> URL:
-    """A URL taken apart; the text of `Wrong` never holds any of it but its beginning."""
-    what = "must be a URL like sqlite:////srv/galaxy/universe.sqlite or postgresql://user@host/name"
+def database_url(text: str) -> str:
+    """A URL that can be used, in the simplest form; the text of `Wrong` holds none of it."""
+    text = text.strip()
+    sqlite = _SQLITE.fullmatch(text)
+    if sqlite is not None and not sqlite["path"].startswith((":memory:", "file:")):
+        return f"sqlite:///{sqlite['path']}"
+    if text.startswith("sqlite"):
+        raise Wrong("must be sqlite:///PATH with the path of a file (absolute: four slashes)")
+    if not _POSTGRESQL.fullmatch(text):
+        raise Wrong(
+            "must be a URL like sqlite:////srv/galaxy/universe.sqlite or "
+            "postgresql://user@host/galaxy; other databases cannot be read"
+        )
     try:
         url = make_url(text)
-        backend = url.get_backend_name()
     except (ArgumentError, ValueError):
-        raise Wrong(what) from None
-    if backend == "postgres":
-        url = url.set(drivername=url.drivername.replace("postgres", "postgresql", 1))
-    elif backend not in ("sqlite", "postgresql"):
-        raise Wrong(f"{what}; other databases cannot be read")
-    if backend == "sqlite" and (
-        url.host or url.database in (None, "", ":memory:") or str(url.database).startswith("file:")
-    ):
-        raise Wrong("must be sqlite:///PATH with the path of a file (absolute: four slashes)")
-    if backend != "sqlite" and not url.database:
-        raise Wrong("must name a database, like postgresql://user@host/galaxy")
-    return url.difference_update_query(["isolation_level"])
+        raise Wrong("must be a URL like postgresql://user@host/galaxy") from None
+    if "@" in (url.host or ""):
+        raise Wrong("has an @ in its password, which must be written as %40")
+    if "isolation_level" in url.query:
+        return url.difference_update_query(["isolation_level"]).render_as_string(False)
+    return text
+
+
+def sqlite_path(url: str) -> str | None:
+    """The path in a URL that `database_url` has returned; None for PostgreSQL."""
+    return url.removeprefix("sqlite:///") if url.startswith("sqlite:///") else None
 
 
 def place_of(url: str) -> tuple[str, ...]:
@@ -102,9 +115,10 @@ def place_of(url: str) -> tuple[str, ...]:
 
     Two users of one PostgreSQL database are still in the same database.
     """
+    path = sqlite_path(url)
+    if path is not None:
+        return ("sqlite", normpath(path))
     parts = make_url(url)
-    if parts.get_backend_name() == "sqlite":
-        return ("sqlite", str(Path(parts.database or "").resolve(strict=False)))
     query = parts.query.get("host", "")
     server = parts.host or (query if isinstance(query, str) else ",".join(query)) or "localhost"
     return ("postgresql", server.lower(), str(parts.port or 5432), parts.database or "")

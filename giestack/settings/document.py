@@ -7,7 +7,7 @@ are no text become an `Odd` value, which every key refuses in words.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import yaml
 
@@ -18,6 +18,8 @@ _MOST_NODES = 50_000  # far above any configuration; aliases of aliases of alias
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _DECIMAL = re.compile(r"[-+]?[0-9]+\.[0-9]*")
 _QUOTED = re.compile(r"(['\"])(?!<)(.{2,}?)\1")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_STEP = re.compile(r"[^.\[\]]+")
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -52,15 +54,16 @@ class Node:
 NOTHING = Node(None)
 
 
-def compose(text: str, report: Report) -> Node:
+def compose(text: str, report: Report, lenient: bool = False) -> Node:
     """Read a YAML document; its top level is expected to be a mapping.
 
     Problems go to `report`; what could not be read is left out. An empty document is an empty
-    mapping.
+    mapping. `lenient` is for other programs' files: of a key that stands there twice the last
+    one counts, as it does for them, and keys that are no text are passed over.
     """
     try:
-        top = _compose_one(text)
-        root = NOTHING if top is None else _Builder(report).build(top, "")
+        top = _compose_one(text.removeprefix("\ufeff"))
+        root = NOTHING if top is None else _Builder(report, lenient).build(top, "")
     except yaml.YAMLError as error:
         report.problem("", *_explain(error))
         return Node({})
@@ -100,8 +103,9 @@ def _explain(error: yaml.YAMLError) -> tuple[str, int | None]:
 class _Builder:
     """Turns PyYAML's nodes into ours, within bounds."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, lenient: bool) -> None:
         self._report = report
+        self._lenient = lenient
         self._left = _MOST_NODES
         self._open: set[int] = set()
 
@@ -130,17 +134,18 @@ class _Builder:
         for key, value in node.value:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
-                self._report.problem(path, "a key must be a single word", line)
+                if not self._lenient:
+                    self._report.problem(path, "a key must be a single word", line)
                 continue
             below = f"{path}.{key.value}" if path else key.value
             if key.tag == _MERGE:
                 for source in self._merged(value, path):
                     merged = {**source, **merged}
-            elif key.value in found:
+            elif key.value in found and not self._lenient:
                 first = found[key.value].line
                 self._report.problem(below, f"stands here twice, first on line {first}", line)
             else:
-                found[key.value] = self.build(value, below)
+                found[key.value] = replace(self.build(value, below), line=line)
         return {**merged, **found}
 
     def _merged(self, node: yaml.Node, path: str) -> "Iterator[Mapping[str, Node]]":
@@ -148,7 +153,7 @@ class _Builder:
         for one in built.value if isinstance(built.value, list) else [built]:
             if isinstance(one.value, dict):
                 yield one.value
-            else:
+            elif not self._lenient:
                 self._report.problem(path, "'<<' takes a mapping or a list of them", one.line)
 
 
@@ -162,6 +167,8 @@ def _no_such_tag(tag: str) -> str:
 
 def _scalar(node: yaml.ScalarNode) -> Odd | bool | int | float | str | None:
     text: str = node.value
+    if _SURROGATE.search(text):
+        return Odd("holds half a character (a lone surrogate)")
     match node.tag.removeprefix("tag:yaml.org,2002:"):
         case "null":
             return None
@@ -176,3 +183,27 @@ def _scalar(node: yaml.ScalarNode) -> Odd | bool | int | float | str | None:
         case "int" | "float":
             return Odd("is a number in unusual notation; for a text, put it in quotes")
     return Odd(_no_such_tag(node.tag))
+
+
+def lookup(root: Node, path: str) -> Node:
+    """The node at ``proxy.services[0].path``; an empty one where nothing stands there."""
+    node = root
+    for step in _STEP.findall(path):
+        inside = node.value
+        if isinstance(inside, dict):
+            node = inside.get(step, NOTHING)
+        elif isinstance(inside, list) and step.isdecimal() and int(step) < len(inside):
+            node = inside[int(step)]
+        else:
+            return NOTHING
+    return node
+
+
+def with_node(root: Node, path: str, node: Node) -> Node:
+    """The same tree with another node at a path; what is no mapping on the way stays as it is."""
+    name, _, rest = path.partition(".")
+    if root.value is not None and not isinstance(root.value, dict):
+        return root
+    found = dict(root.value or {})
+    found[name] = with_node(found.get(name, NOTHING), rest, node) if rest else node
+    return replace(root, value=found)

@@ -112,7 +112,9 @@ def is_loopback(name: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
+class HttpUrl:
+    """An http or https URL taken apart; `host` as `host()` returns it."""
+
     scheme: str
     host: str
     port: int
@@ -125,7 +127,8 @@ class _Parts:
         return f"{self.scheme}://{name}{port}"
 
 
-def _parts(text: str, what: str) -> _Parts:
+def http_url(text: str, what: str) -> HttpUrl:
+    """Take a URL apart; raises `Wrong`, which calls it `what`."""
     try:
         split = urlsplit(text)
         port = split.port
@@ -138,7 +141,7 @@ def _parts(text: str, what: str) -> _Parts:
         raise Wrong(f"must be {what}, not {shown(text)}")
     if split.query or split.fragment or not re.fullmatch(r"[!-~]*", text) or "\\" in text:
         raise Wrong(f"must be {what}, without '?', '#' or spaces, not {shown(text)}")
-    return _Parts(split.scheme, host(name), port or _PORTS[split.scheme], split.path)
+    return HttpUrl(split.scheme, host(name), port or _PORTS[split.scheme], split.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,7 @@ class Url:
 
     def read(self, node: Node, at: Place) -> str:
         what = "a URL like https://galaxy.example.org/"
-        parts = _parts(text_of(node, what), what)
+        parts = http_url(text_of(node, what), what)
         return parts.origin + parts.path.rstrip("/") + self.ending
 
 
@@ -162,7 +165,7 @@ class Origin:
         text = text_of(node, what)
         if text in ("*", "null"):
             raise Wrong(f"must be {what}; {text!r} would let every site in")
-        parts = _parts(text, what)
+        parts = http_url(text, what)
         if parts.path not in ("", "/"):
             raise Wrong(f"must be {what}, without a path, not {shown(text)}")
         return parts.origin
@@ -251,7 +254,7 @@ class Backend:
             if not path.strip("/"):
                 raise Wrong(f"must be {what}, not {shown(text)}")
             return Address(path=str(at.file(path, node)))
-        parts = _parts(text, what)
+        parts = http_url(text, what)
         if parts.path not in ("", "/"):
             raise Wrong(f"must be {what}, without a path, not {shown(text)}")
         return Address(host=parts.host, port=parts.port, tls=parts.scheme == "https")
@@ -270,7 +273,7 @@ class DockerHost:
         if scheme == "unix" and rest.startswith("///") and rest.strip("/"):
             return f"unix:///{rest.lstrip('/')}"
         if scheme == "tcp" and colon:
-            parts = _parts(f"http:{rest}", what)
+            parts = http_url(f"http:{rest}", what)
             if parts.path in ("", "/") and re.search(r":[0-9]+/?$", rest):
                 name = f"[{parts.host}]" if ":" in parts.host else parts.host
                 return f"tcp://{name}:{parts.port}"

@@ -1,6 +1,9 @@
 """What is wrong with a configuration: values, collected until all of them are known."""
 
+import re
 from dataclasses import dataclass, field
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +50,10 @@ class Report:
     warnings: list[Problem] = field(default_factory=list)
 
     def problem(self, path: str, text: str, line: int | None = None) -> None:
-        self.problems.append(Problem(path, text, line))
+        self.problems.append(Problem(_printable(path), _printable(text), line))
 
     def warn(self, path: str, text: str, line: int | None = None) -> None:
-        self.warnings.append(Problem(path, text, line))
+        self.warnings.append(Problem(_printable(path), _printable(text), line))
 
     def sound(self, *paths: str) -> bool:
         """Tell whether none of these keys, nor anything below them, has a problem."""
@@ -59,3 +62,8 @@ class Report:
             for problem in self.problems
             for path in paths
         )
+
+
+def _printable(text: str) -> str:
+    """One line, without anything a terminal would act upon."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -60,6 +60,7 @@ class GalaxySettings:
 
     :ivar url: ends with ``/``; None where it is neither given nor known from Galaxy's file.
     :ivar remote_user_header: an HTTP header's name, without WSGI's ``HTTP_``.
+    :ivar remote_user_maildomain: what Galaxy appends to a remote user without ``@``.
     :ivar single_user: the one user's e-mail address; `use_remote_user` is then true.
     """
 
@@ -78,6 +79,7 @@ class GalaxySettings:
     single_user: Annotated[str | None, Text()] = None
     cookie_path: Annotated[str | None, Prefix(root=True)] = None
     cookie_domain: Annotated[str | None, Domain()] = None
+    remote_user_maildomain: Annotated[str | None, Domain()] = None
     galaxy_infrastructure_url: Annotated[str | None, Url("/")] = None
 
 

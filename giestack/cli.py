@@ -1,0 +1,97 @@
+"""The command ``giestack``: what an administrator asks without starting the service."""
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from giestack.identity.rules import GalaxyPolicy
+from giestack.settings.files import find_config, load
+from giestack.settings.problems import SettingsError
+from giestack.settings.schema import GalaxySettings
+
+_NO = ("verdict: refused", "verdict: nobody")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status: 0 all is well, 1 something is wrong, 2 usage.
+
+    The answers go to standard output, one line each.
+    """
+    options = _parser().parse_args(argv)
+    try:
+        status: int = options.run(options, os.environ, Path.cwd())
+    except SettingsError as error:
+        for problem in error.problems:
+            print(problem)
+        return 1
+    return status
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(prog="giestack", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"giestack {version('giestack')}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    check = commands.add_parser("check-config", help="name every problem of a configuration")
+    check.add_argument("file", metavar="FILE", nargs="?", help="default: as for the service")
+    check.set_defaults(run=_check_config)
+
+    whoami = commands.add_parser("whoami", help="say whom a cookie stands for, and why")
+    whoami.add_argument(
+        "cookie",
+        metavar="COOKIE",
+        help="value of the cookie galaxysession; '-': read it from standard input, which keeps it "
+        "out of the list of processes",
+    )
+    whoami.add_argument("--config", metavar="FILE", help="default: as for the service")
+    whoami.set_defaults(run=_whoami)
+    return parser
+
+
+def _check_config(options: Namespace, environ: Mapping[str, str], cwd: Path) -> int:
+    path = find_config(options.file, environ, cwd)
+    try:
+        warnings = load(path, environ, cwd).warnings
+    except SettingsError as error:
+        for problem in error.problems:
+            print(problem)
+        warnings = error.warnings
+        status = 1
+    else:
+        status = 0
+    for warning in warnings:
+        print(f"warning: {warning}")
+    if status == 0:
+        print(f"{path}: ok")
+    return status
+
+
+def _whoami(options: Namespace, environ: Mapping[str, str], cwd: Path) -> int:
+    settings = load(find_config(options.config, environ, cwd), environ, cwd).settings
+    galaxy = settings.galaxy
+    if galaxy.database_connection is None or galaxy.id_secret is None:
+        print("galaxy: no database is configured, so nobody can tell; set galaxy.config_file")
+        return 1
+    cookie = sys.stdin.readline() if options.cookie == "-" else options.cookie
+    cookie = cookie.strip().removeprefix(f"{galaxy.cookie_name}=")
+    # Late: the other commands need no database driver and should not wait for it.
+    from giestack.identity.explain import explain
+
+    lines = explain(cookie, _policy(galaxy), galaxy.id_secret, galaxy.database_connection)
+    for line in lines:
+        print(line)
+    return 1 if lines[-1].startswith(_NO) else 0
+
+
+def _policy(galaxy: GalaxySettings) -> GalaxyPolicy:
+    return GalaxyPolicy(
+        admin_users=frozenset(galaxy.admin_users),
+        session_duration=galaxy.session_duration,
+        require_login=galaxy.require_login,
+        use_remote_user=galaxy.use_remote_user,
+        remote_user_maildomain=galaxy.remote_user_maildomain,
+        single_user=galaxy.single_user,
+    )
