@@ -1,0 +1,35 @@
+# Every target does its own set-up, says what it installs, and is quick the second time.
+
+python := .venv/bin/python
+neighbours := postgresql chromium
+
+.PHONY: demo test bench soak fuzz lint clean
+
+demo:  ## a running giestack with a JupyterLab to try it on: http://127.0.0.1:8800/giestack/demo
+	@tools/prepare.sh --extras demo
+	@exec .venv/bin/twistd -n giestack --demo
+
+test:  ## all tests, with the real neighbours
+	@tools/prepare.sh --packages "$(neighbours)" --extras "demo,test"
+	@tools/test.sh
+
+lint:  ## style and types
+	@tools/prepare.sh --extras "demo,test"
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+
+bench:  ## CPU per request beside other proxies, in one interleaved run
+	@tools/prepare.sh --packages "nginx-light wrk npm libpq-dev g++ make" --extras "demo,test"
+	@$(python) -m bench.proxies
+
+soak:  ## 200,000 requests and 5,000 tunnels; memory and descriptors afterwards
+	@tools/prepare.sh --packages wrk --extras "demo,test"
+	@$(python) -m bench.soak
+
+fuzz:  ## 20,000 mutated requests
+	@tools/prepare.sh --extras "demo,test"
+	@$(python) -m bench.fuzz
+
+clean:
+	rm -rf .prepared .coverage* _trial_temp* .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,165 @@
+"""The rules of the house, kept by reading the code."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "giestack"
+TESTS = ROOT / "tests"
+
+# What each room may import of giestack. Every room may import the shared words.
+SHARED = {"giestack.visitor", "giestack.address"}
+ROOMS: dict[str, set[str]] = {
+    "giestack.identity": {"giestack.database"},
+    "giestack.routing": set(),
+    "giestack.proxy": set(),
+    "giestack.settings": {"giestack.routing"},
+    "giestack.ops": {"giestack.proxy"},
+    "giestack.site": {"giestack.proxy", "giestack.routing", "giestack.database"},
+    "giestack.demo": {"giestack.identity", "giestack.database", "giestack.routing"},
+}
+
+# No reactor, no clock, no files.
+PURE = (
+    "giestack/access.py",
+    "giestack/address.py",
+    "giestack/visitor.py",
+    "giestack/identity/cookie.py",
+    "giestack/identity/rules.py",
+    "giestack/identity/entry_point.py",
+    "giestack/proxy/head.py",
+    "giestack/proxy/request_head.py",
+    "giestack/proxy/response_head.py",
+    "giestack/routing/formats.py",
+    "giestack/routing/places.py",
+    "giestack/routing/services.py",
+    "giestack/routing/table.py",
+)
+IMPURE_MODULES = ("twisted.internet", "twisted.web", "time", "socket", "sqlite3", "sqlalchemy")
+
+WIRING = ("giestack.tap", "giestack.assembly", "giestack.cli")
+
+# Modules that hold nothing to test by themselves, or are tested through their users.
+UNTESTED = {
+    "giestack/proxy/transport.py",
+    "giestack/routing/source.py",
+    "giestack/identity/entry_point.py",
+}
+
+
+def modules(folder: Path) -> Iterator[Path]:
+    return (p for p in sorted(folder.rglob("*.py")) if p.name != "__init__.py")
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def imports(path: Path) -> Iterator[tuple[str, ast.stmt]]:
+    """Each imported module or name, dotted, outside ``if TYPE_CHECKING``."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}", node
+
+
+class HouseRuleTests(SynchronousTestCase):
+    def test_rooms_meet_only_where_they_may(self) -> None:
+        wrong = []
+        for path in modules(PACKAGE):
+            module = name_of(path)
+            room = next((r for r in ROOMS if module.startswith(r + ".")), None)
+            if room is None:
+                continue
+            allowed = {room} | SHARED | ROOMS[room]
+            for imported, _ in imports(path):
+                if imported.startswith("giestack") and not any(
+                    imported == one or imported.startswith(one + ".") for one in allowed
+                ):
+                    wrong.append(f"{module} imports {imported}")
+        self.assertEqual(wrong, [])
+
+    def test_nobody_imports_the_wiring(self) -> None:
+        wrong = [
+            f"{name_of(path)} imports {imported}"
+            for path in modules(PACKAGE)
+            for imported, _ in imports(path)
+            if name_of(path) not in WIRING and imported.startswith(WIRING)
+        ]
+        self.assertEqual(wrong, [])
+
+    def test_pure_modules_touch_nothing(self) -> None:
+        wrong = [
+            f"{file} imports {imported}"
+            for file in PURE
+            for imported, _ in imports(ROOT / file)
+            if imported.startswith(IMPURE_MODULES)
+        ]
+        self.assertEqual(wrong, [])
+
+    def test_the_reactor_is_imported_by_tap_alone(self) -> None:
+        found = {
+            name_of(path)
+            for path in modules(PACKAGE)
+            for imported, _ in imports(path)
+            if imported == "twisted.internet.reactor"
+        }
+        self.assertEqual(found, {"giestack.tap"})
+
+    def test_every_module_has_its_tests(self) -> None:
+        missing = []
+        for path in modules(PACKAGE):
+            relative = path.relative_to(PACKAGE)
+            mirror = TESTS / relative.parent / f"test_{relative.name}"
+            if str(path.relative_to(ROOT)) not in UNTESTED and not mirror.exists():
+                missing.append(str(mirror.relative_to(ROOT)))
+        self.assertEqual(missing, [])
+
+    def test_no_async_test_on_a_synchronous_test_case(self) -> None:
+        # Such a test passes without ever having run.
+        wrong = []
+        for path in modules(TESTS):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            for node in ast.walk(tree):
+                if not isinstance(node, ast.ClassDef):
+                    continue
+                if not any("SynchronousTestCase" in ast.unparse(base) for base in node.bases):
+                    continue
+                wrong += [
+                    f"{name_of(path)}.{node.name}.{inner.name}"
+                    for inner in node.body
+                    if isinstance(inner, ast.AsyncFunctionDef) and inner.name.startswith("test")
+                ]
+        self.assertEqual(wrong, [])
+
+    def test_names_say_what_a_thing_does(self) -> None:
+        vague = ("manager", "handler", "utils", "helper", "common")
+        wrong = [
+            f"{name_of(path)}: {name}"
+            for path in modules(PACKAGE)
+            for name in [
+                path.stem,
+                *(
+                    node.name
+                    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+                    if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+                ),
+            ]
+            if any(word in name.lower() for word in vague)
+        ]
+        self.assertEqual(wrong, [])
