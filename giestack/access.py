@@ -54,6 +54,8 @@ class Policy:
         return self.allowed_origins | {self.galaxy_origin}
 
 
+_NO_ROUTE = (UnknownEntryPoint, SpawnedSession, Environment, Nowhere)
+
 NOT_FOUND = Refuse(404, "no-such-route", "There is nothing at this address.")
 NOT_LOGGED_IN = Refuse(401, "not-logged-in", "Please log in to see this page.")
 UNAVAILABLE = Refuse(
@@ -73,7 +75,7 @@ def needs_visitor(place: Place, policy: Policy) -> bool:
         return policy.check_owner
     if isinstance(place, HostEntryPoint):
         return policy.check_owner and place.entry_point is not None
-    return isinstance(place, ServicePlace | OwnPage)
+    return isinstance(place, (ServicePlace, OwnPage))
 
 
 def decide(
@@ -89,7 +91,7 @@ def decide(
     :param standing: how the visitor stands to the entry point, where the place is one and the
         visitor has a session.
     """
-    if isinstance(place, UnknownEntryPoint | SpawnedSession | Environment | Nowhere):
+    if isinstance(place, _NO_ROUTE):
         return NOT_FOUND
     if isinstance(place, HostEntryPoint) and (place.entry_point is None or place.ticket):
         return NOT_FOUND
@@ -103,7 +105,7 @@ def decide(
 
 
 def _own_page(place: OwnPage, visitor: Visitor | None) -> Decision:
-    if isinstance(visitor, Identity | Anonymous):
+    if isinstance(visitor, (Identity, Anonymous)):
         return Local(visitor)
     if place.rest.startswith(PUBLIC_PAGES):
         return Local(None)

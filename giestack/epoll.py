@@ -7,16 +7,20 @@ of those who asked before it waits for events, and registers only those who are 
 Protocols and transports notice nothing.
 """
 
-from collections.abc import Callable
+from select import EPOLLIN
 
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.interfaces import IReadDescriptor, IWriteDescriptor
 from twisted.internet.main import installReactor
-from twisted.python import log as context
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.python.log import callWithLogger  # noqa: TID251 - what the base class wraps events in
 
 
 class EagerEPollReactor(EPollReactor):
     """An epoll reactor that writes first."""
+
+    _log = Logger()
 
     def __init__(self) -> None:
         # Writers who asked since the last look; a dict keeps their order.
@@ -54,19 +58,41 @@ class EagerEPollReactor(EPollReactor):
                 writer = next(iter(eager))
                 del eager[writer]
                 self._trying = writer
-                context.callWithLogger(writer, self._write, writer)
+                self._write(writer)
             if self._eager:
                 timeout = 0
-        super().doPoll(timeout)
+        try:
+            events = self._poller.poll(timeout, len(self._selectables))
+        except InterruptedError:
+            return
+        selectables = self._selectables
+        for fd, event in events:
+            selectable = selectables.get(fd)
+            if selectable is None:
+                continue
+            if event == EPOLLIN:
+                self._read(selectable)
+            else:
+                callWithLogger(selectable, self._doReadOrWrite, selectable, fd, event)
 
-    doIteration: Callable[[float | None], None] = doPoll
+    doIteration = doPoll
+
+    def _read(self, reader: IReadDescriptor) -> None:
+        """What `_doReadOrWrite` does for a read event, without a logging context."""
+        try:
+            why = reader.doRead()
+        except BaseException:
+            why = Failure()
+            self._log.failure("a transport failed", why)
+        if why:
+            self._disconnectSelectable(reader, why, True)
 
     def _write(self, writer: IWriteDescriptor) -> None:
         try:
             why = writer.doWrite()
         except BaseException:
-            context.err()
-            raise
+            why = Failure()
+            self._log.failure("a transport failed", why)
         wants_more = self._trying is writer
         self._trying = None
         if why:

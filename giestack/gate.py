@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 from giestack import access
 from giestack.access import Policy, Standing
 from giestack.proxy.decision import Decision, Destination, Forward, Refuse, Request
+from giestack.routing.formats import EntryPoint
 from giestack.routing.places import HostEntryPoint, PathEntryPoint, Place
 from giestack.routing.table import has_dot_segment
 from giestack.visitor import Anonymous, Identity, Visitor
@@ -48,8 +49,8 @@ class Gate:
         self._check_session = check_session
         self._standing = standing
         self.policy = policy
-        # Destinations that were decided before, so that equal requests share one value.
-        self._known: dict[tuple[bytes, int], Destination] = {}
+        # What was decided before for a path, an entry point and a visitor who may enter.
+        self._known: dict[bytes, tuple[EntryPoint, Visitor, Destination]] = {}
 
     def __call__(self, request: Request) -> Decision | Deferred[Decision]:
         """Decide at once where everything is known, else as soon as it is."""
@@ -68,35 +69,37 @@ class Gate:
         self, visitor: Visitor, place: Place, request: Request
     ) -> Decision | Deferred[Decision]:
         if (
-            not isinstance(place, PathEntryPoint | HostEntryPoint)
-            or not isinstance(visitor, Identity | Anonymous)
+            not isinstance(place, (PathEntryPoint, HostEntryPoint))
+            or not isinstance(visitor, (Identity, Anonymous))
             or place.entry_point is None
         ):
             return self._decide(None, place, request, visitor)
         standing = self._standing(place.entry_point.key, visitor)
         if isinstance(standing, Deferred):
             return standing.addCallback(self._decide, place, request, visitor)
+        if standing == "owner" and isinstance(place, PathEntryPoint):
+            known = self._known.get(place.prefix)
+            if known is not None and known[0] is place.entry_point and known[1] is visitor:
+                if not request.fields.websocket:
+                    return Forward(known[2], access.entry_point_target(place, request))
+            else:
+                return self._remember(self._decide(standing, place, request, visitor), place)
         return self._decide(standing, place, request, visitor)
 
     def _decide(
         self, standing: Standing | None, place: Place, request: Request, visitor: Visitor
     ) -> Decision:
-        decision = access.decide(place, request, self.policy, visitor, standing)
-        if isinstance(decision, Forward) and isinstance(place, PathEntryPoint):
-            decision.destination = self._remember(place.prefix, decision.destination)
-        return decision
+        return access.decide(place, request, self.policy, visitor, standing)
 
-    def _remember(self, prefix: bytes, destination: Destination) -> Destination:
-        """An equal destination that was given out before, if there is one."""
-        visitor = destination.visitor
-        key = (prefix, visitor.session_id if visitor else 0)
-        known = self._known.get(key)
-        if known is not None and known == destination:
-            return known
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
-        self._known[key] = destination
-        return destination
+    def _remember(self, decision: Decision, place: PathEntryPoint) -> Decision:
+        """Keep what the tool's other paths will be decided to as well: only the target differs."""
+        if isinstance(decision, Forward) and decision.destination.visitor is not None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            destination = decision.destination
+            assert destination.visitor is not None
+            self._known[place.prefix] = (place.entry_point, destination.visitor, destination)
+        return decision
 
 
 def _remote_user(request: Request) -> str | None:

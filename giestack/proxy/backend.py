@@ -93,6 +93,7 @@ class BackendConnection(Protocol):
         self._until_close = False
         self._keep_alive = False
         self._lost = False
+        self._paused = False
         self._ended_cleanly = False
         self._reset()
 
@@ -126,7 +127,7 @@ class BackendConnection(Protocol):
         self.used += 1
         if reusable and self._keep_alive and not self._excess and not self._until_close:
             self._reset()
-            self.transport.resumeProducing()
+            self.resume()
             self._pool.give_back(self)
         else:
             self.close()
@@ -137,6 +138,16 @@ class BackendConnection(Protocol):
         if not self._lost:
             self.transport.unregisterProducer()
             self.transport.abortConnection()
+
+    def pause(self) -> None:
+        """Read nothing from the backend until `resume`."""
+        self._paused = True
+        self.transport.pauseProducing()
+
+    def resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self.transport.resumeProducing()
 
     def half_close(self) -> None:
         """Say that nothing more will be sent; the backend may still answer."""

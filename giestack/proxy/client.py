@@ -83,7 +83,7 @@ class ClientConnection(Protocol):
 
     def connectionMade(self) -> None:
         peer = self.transport.getPeer()
-        if isinstance(peer, IPv4Address | IPv6Address):
+        if isinstance(peer, (IPv4Address, IPv6Address)):
             self.peer = peer.host.removeprefix("::ffff:").encode()
             self.transport.setTcpNoDelay(True)
             self.transport.setTcpKeepAlive(True)

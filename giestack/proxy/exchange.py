@@ -50,54 +50,31 @@ class Exchange:
 
     log = Logger()
 
-    __slots__ = (
-        "_backend",
-        "_backend_full",
-        "_chunked",
-        "_client",
-        "_hold",
-        "_keep_alive",
-        "_over",
-        "_pushed_end",
-        "_target",
-        "_waiting",
-        "answered",
-        "asked",
-        "destination",
-        "kind",
-        "received",
-        "request",
-        "route",
-        "sent",
-        "started",
-        "status",
-        "tunnel",
-        "visitor",
-    )
+    # One is made for every request: what most of them never change stands here.
+    asked = 0.0
+    answered = 0.0
+    destination: Destination | None = None
+    visitor: Identity | Anonymous | None = None
+    kind = "refused"
+    route = "-"
+    status = 0
+    sent = 0
+    received = 0
+    tunnel = False
+    _backend: BackendConnection | None = None
+    _backend_full = False
+    _chunked = False
+    _hold: Callable[[], None] | None = None
+    _keep_alive = False
+    _over = False
+    _pushed_end = False
+    _target = b""
+    _waiting: Deferred[Decision] | Deferred[BackendConnection] | None = None
 
     def __init__(self, client: "ClientConnection", request: Request, started: float) -> None:
         self._client = client
         self.request = request
         self.started = started
-        self.asked = 0.0
-        self.answered = 0.0
-        self.destination: Destination | None = None
-        self.visitor: Identity | Anonymous | None = None
-        self.kind = "refused"
-        self.route = "-"
-        self.status = 0
-        self.sent = 0
-        self.received = 0
-        self.tunnel = False
-        self._backend: BackendConnection | None = None
-        self._backend_full = False
-        self._chunked = False
-        self._hold: Callable[[], None] | None = None
-        self._keep_alive = False
-        self._over = False
-        self._pushed_end = False
-        self._target = b""
-        self._waiting: Deferred[Decision] | Deferred[BackendConnection] | None = None
 
     # From the question to a backend.
 
@@ -245,10 +222,12 @@ class Exchange:
 
     def _take_body(self) -> bytes:
         request = self.request
-        body = b"".join(request.body)
-        request.body.clear()
-        self.received += len(body)
         self._pushed_end = request.complete
+        body = b""
+        if request.body:
+            body = b"".join(request.body)
+            request.body.clear()
+            self.received += len(body)
         if not request.fields.chunked:
             return body
         limit = self._client.front.limits.body
@@ -427,11 +406,11 @@ class Exchange:
 
     def pause_backend(self) -> None:
         if self._backend is not None:
-            self._backend.transport.pauseProducing()
+            self._backend.pause()
 
     def resume_backend(self) -> None:
         if self._backend is not None:
-            self._backend.transport.resumeProducing()
+            self._backend.resume()
 
     # Ends before the end.
 

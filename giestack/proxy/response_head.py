@@ -28,6 +28,21 @@ BODILESS = frozenset((204, 304))
 """Statuses without a body, whatever the head says (RFC 9112 section 6.3)."""
 
 
+# What is done with a field, by its name in the letter case that backends use: the lower-cased
+# name itself where it is special, else one of these two.
+_PASS = b"-"
+_CORS = b"access-control"
+_KINDS: dict[bytes, bytes] = {}
+
+
+def _kind(name: bytes) -> bytes:
+    low = name.lower()
+    kind = low if low in _SPECIAL else _CORS if low.startswith(_CORS_PREFIX) else _PASS
+    if len(_KINDS) < 1000:
+        _KINDS[name] = kind
+    return kind
+
+
 class Parsed(Protocol):
     """A response head as a parser saw it."""
 
@@ -68,40 +83,46 @@ class ResponseHead:
         self.reason = parsed.reason
         self.chunked = False
         self.content_length: int | None = None
+        vary: list[bytes] = []
         lines: list[bytes] = []
         named: frozenset[bytes] = frozenset()
-        vary = b""
-        own = hidden_cookies is None
+        kinds = _KINDS
         for name, value in parsed.fields:
-            low = name.lower()
-            if low not in _SPECIAL:
-                if own or not low.startswith(_CORS_PREFIX):
-                    lines.append(b"%b: %b\r\n" % (name, value))
-            elif low == b"content-length":
+            kind = kinds.get(name) or _kind(name)
+            if kind == _PASS:
+                lines += (name, b": ", value, b"\r\n")
+            elif kind == b"content-length":
                 self._set_length(value)
-            elif low == b"set-cookie":
-                if hidden_cookies is None or cookie_allowed(value, host_name, hidden_cookies):
-                    lines.append(b"%b: %b\r\n" % (name, value))
-            elif low == b"vary":
-                vary = b"%b, %b" % (vary, value) if vary else value
-            elif low == b"transfer-encoding":
+            elif kind == b"connection":
+                if value != b"keep-alive" and value != b"close":
+                    named |= list_tokens((value,)) - _SPECIAL
+            elif kind == b"transfer-encoding":
                 if self.chunked or value.strip(b" \t").lower() != b"chunked":
                     raise Malformed(502, "the backend uses an unknown transfer coding")
                 self.chunked = True
-            elif low == b"connection":
-                named |= list_tokens((value,)) - _SPECIAL
+            elif kind == b"vary":
+                vary.append(value)
+            elif (
+                hidden_cookies is None
+                if kind == _CORS
+                else kind == b"set-cookie"
+                and (hidden_cookies is None or cookie_allowed(value, host_name, hidden_cookies))
+            ):
+                lines += (name, b": ", value, b"\r\n")
         if self.chunked and self.content_length is not None:
             raise Malformed(502, "the backend sent two body lengths")
         if named:
-            lines = [line for line in lines if line.partition(b":")[0].lower() not in named]
+            quads = [lines[at : at + 4] for at in range(0, len(lines), 4)]
+            lines = [part for quad in quads if quad[0].lower() not in named for part in quad]
         if allowed_origin is not None:
-            vary = b"%b, Origin" % vary if vary else b"Origin"
-            lines.append(
-                b"Access-Control-Allow-Origin: %b\r\n"
-                b"Access-Control-Allow-Credentials: true\r\n" % allowed_origin
+            vary.append(b"Origin")
+            lines += (
+                b"Access-Control-Allow-Origin: ",
+                allowed_origin,
+                b"\r\nAccess-Control-Allow-Credentials: true\r\n",
             )
         if vary:
-            lines.append(b"Vary: %b\r\n" % vary)
+            lines += (b"Vary: ", b", ".join(vary), b"\r\n")
         self.lines = b"".join(lines)
 
     def _set_length(self, value: bytes) -> None:
