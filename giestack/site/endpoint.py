@@ -1,0 +1,184 @@
+"""One address of the own pages: calls an ``async`` function and sends what it answers.
+
+Everything that can go wrong on the way becomes an answer here and nowhere else.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request, Site
+
+from giestack.database import DatabaseUnavailable
+from giestack.proxy.decision import Refuse
+from giestack.proxy.local import LocalTransport
+from giestack.site.asked import LONGEST_FORM, Answer, Asked
+
+Handler = Callable[[Asked], Awaitable[Answer]]
+"""Answers one method of one address; may raise `RefusalError` and `DatabaseUnavailable`."""
+
+Refusal = Callable[[Refuse, Asked], Answer]
+"""Renders a refusal."""
+
+NOT_FOUND = Refuse(404, "no-such-route", "There is nothing at this address.")
+NOT_LOGGED_IN = Refuse(401, "not-logged-in", "Please log in to see this page.")
+_UNAVAILABLE = Refuse(
+    503, "identity-unavailable", "Galaxy’s database does not answer right now.", retry_after=5
+)
+_FAILED = Refuse(500, "internal-error", "An error happened here.")
+_FOREIGN = Refuse(
+    403,
+    "foreign-origin",
+    "A request that changes something needs the field “X-Giestack: 1” or an allowed Origin.",
+)
+_WRONG_METHOD = Refuse(405, "method-not-allowed", "This method does nothing at this address.")
+_READING = (b"GET", b"HEAD")
+
+
+class RefusalError(Exception):
+    """Ends a handler with a refusal."""
+
+    def __init__(self, refuse: Refuse) -> None:
+        super().__init__(refuse.status, refuse.code)
+        self.refuse = refuse
+
+
+class Endpoint(Resource):
+    """An address with a handler for each method it knows; HEAD is answered like GET.
+
+    ``refusal`` renders refusals. Where ``origins`` is given, requests that change something
+    need ``X-Giestack: 1``, an Origin of the host they were sent to, or one of ``origins``
+    (lower case).
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        handlers: Mapping[bytes, Handler],
+        refusal: Refusal,
+        origins: frozenset[bytes] | None = None,
+    ) -> None:
+        super().__init__()
+        self._handlers = dict(handlers)
+        if b"GET" in handlers:
+            self._handlers[b"HEAD"] = handlers[b"GET"]
+        self._refusal = refusal
+        self._origins = origins
+
+    def getChild(self, path: bytes, request: Request) -> Resource:
+        return Nothing(self._refusal)
+
+    def render(self, request: Request) -> int:
+        asked = _asked(request)
+        answering = Deferred.fromCoroutine(self._answer(asked))
+        request.notifyFinish().addErrback(lambda _: answering.cancel())
+        answering.addCallback(_send, request)
+        answering.addErrback(self._unsent)
+        return NOT_DONE_YET
+
+    async def _answer(self, asked: Asked) -> Answer:
+        try:
+            handler = self._handlers.get(asked.method)
+            if handler is None:
+                return self._wrong_method(asked)
+            if self._origins is not None and not _may_write(asked, self._origins):
+                return self._refusal(_FOREIGN, asked)
+            return await handler(asked)
+        except RefusalError as error:
+            return self._refusal(error.refuse, asked)
+        except DatabaseUnavailable as error:
+            self._log.warn("an own page could not ask the database: {reason}", reason=str(error))
+            return self._refusal(_UNAVAILABLE, asked)
+        except CancelledError:
+            raise
+        except Exception:
+            self._log.failure("an own page failed")
+            return self._refusal(_FAILED, asked)
+
+    def _wrong_method(self, asked: Asked) -> Answer:
+        answer = self._refusal(_WRONG_METHOD, asked)
+        allow = (b"Allow", b", ".join(sorted(self._handlers)))
+        return Answer(answer.status, (*answer.headers, allow), answer.body)
+
+    def _unsent(self, failure: Failure) -> None:
+        if failure.check(CancelledError) is None:
+            self._log.failure("an answer could not be sent", failure)
+
+
+class Nothing(Endpoint):
+    """An address at which there is nothing, with any method."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__({}, refusal)
+
+    async def _answer(self, asked: Asked) -> Answer:
+        return self._refusal(NOT_FOUND, asked)
+
+
+def _asked(request: Request) -> Asked:
+    transport = cast(LocalTransport, request.channel.transport)
+    accept = b",".join(request.requestHeaders.getRawHeaders(b"accept") or [])
+    assert request.content is not None
+    return Asked(
+        request.method,
+        request.uri,
+        b"text/html" in accept.lower(),
+        transport.seen,
+        transport.visitor,
+        request.requestHeaders,
+        request.content.read(LONGEST_FORM + 1),
+    )
+
+
+def _send(answer: Answer, request: Request) -> None:
+    request.setResponseCode(answer.status)
+    # Which server this is, and its version, is nobody's business.
+    request.responseHeaders.removeHeader(b"server")
+    for name, value in answer.headers:
+        request.responseHeaders.addRawHeader(name, value)
+    request.responseHeaders.setRawHeaders(b"Content-Length", [b"%d" % len(answer.body)])
+    gone: list[Failure] = []
+    request.notifyFinish().addErrback(gone.append)
+    request.write(answer.body)
+    # The exchange knows the length and has let go of this end with the last byte of the body.
+    if not gone:
+        request.finish()
+
+
+def _may_write(asked: Asked, origins: frozenset[bytes]) -> bool:
+    if asked.method in _READING or asked.single(b"x-giestack") == b"1":
+        return True
+    origin = (asked.single(b"origin") or b"").lower()
+    if origin in origins:
+        return True
+    scheme, _, host = origin.partition(b"://")
+    if scheme not in (b"http", b"https") or not host:
+        return False
+    # A front may tell the host without its port.
+    own = asked.seen.host.lower()
+    return own == host or (own == asked.seen.host_name and own == re.sub(rb":[0-9]+\Z", b"", host))
+
+
+class _Channel(HTTPChannel):
+    """The front door has its own limits and has kept them; these must not be narrower."""
+
+    MAX_LENGTH = totalHeadersSize = 1 << 24
+
+
+class OwnSite(Site):
+    """A Site for `giestack.proxy.local.OwnPages`: no time-outs, no forms, no global reactor.
+
+    ``reactor`` is an `IReactorTime`.
+    """
+
+    # Twisted's own choice would look for HTTP/2 first.
+    protocol: Any = _Channel
+
+    def __init__(self, root: Resource, reactor: Any) -> None:
+        super().__init__(root, timeout=None, reactor=reactor, parsePOSTFormSubmission=False)

@@ -1,0 +1,49 @@
+"""All own pages below one prefix, as a twisted.web Site."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from twisted.web.resource import Resource
+
+from giestack.site.api import Api
+from giestack.site.asked import Answer, Asked
+from giestack.site.demo import DemoPage
+from giestack.site.endpoint import Endpoint, Handler, Nothing, OwnSite
+from giestack.site.refusals import RefusalPages
+from giestack.site.start import StartPage
+from giestack.site.tools import Tools
+
+
+def make_site(
+    reactor: Any,
+    refusals: RefusalPages,
+    tools: Tools,
+    now: Callable[[], datetime],
+    *,
+    origins: frozenset[bytes] = frozenset(),
+    demo: DemoPage | None = None,
+) -> OwnSite:
+    """Return the Site for `giestack.proxy.local.OwnPages`.
+
+    ``reactor`` is an `IReactorTime`; ``now`` the time, aware and in UTC; ``origins`` are the
+    origins, in lower case, whose pages may change things through the API, beside our own.
+    """
+
+    def endpoint(handlers: dict[bytes, Handler]) -> Endpoint:
+        return Endpoint(handlers, refusals.answer)
+
+    async def to_start(asked: Asked) -> Answer:
+        return refusals.look.redirect(301, f"{refusals.links.prefix}/")
+
+    top = endpoint({b"GET": to_start})
+    top.putChild(b"", endpoint({b"GET": StartPage(refusals, tools, now)}))
+    top.putChild(b"api", Api(refusals, tools, origins).resource())
+    if demo is not None:
+        top.putChild(b"demo", endpoint({b"GET": demo.show, b"POST": demo.submit}))
+    root: Resource = top
+    for segment in reversed(refusals.links.prefix.encode().split(b"/")[1:]):
+        above = Nothing(refusals.answer)
+        above.putChild(segment, root)
+        root = above
+    return OwnSite(root, reactor)
