@@ -1,6 +1,6 @@
 """The front door: what all client connections share, and their clock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol as Seam
@@ -86,7 +86,7 @@ class Front(Factory):
         watch: Watch,
         guarded: GuardedNames,
         limits: Limits,
-        trusted: frozenset[bytes],
+        trusted: Container[bytes],
         scheme: bytes = b"http",
     ) -> None:
         """
@@ -103,8 +103,7 @@ class Front(Factory):
         self.watch = watch
         self.guarded = guarded
         self.limits = limits
-        # Whoever may open our UNIX socket is a front by intention.
-        self.trusted = trusted | {b"unix:"}
+        self.trusted = trusted
         self.scheme = scheme
         self.draining = False
         self.refused = 0

@@ -8,7 +8,7 @@ Nothing here does I/O.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 Fields = Sequence[tuple[bytes, bytes]]
@@ -325,19 +325,20 @@ class Seen:
 
 
 def seen_by_visitor(
-    fields: RequestFields, peer: bytes, trusted: frozenset[bytes], secure: bool, told: bytes
+    fields: RequestFields, peer: bytes, trusted: Container[bytes], secure: bool, told: bytes
 ) -> Seen:
     """Work out the visitor's own view of a request.
 
     The fields that a front adds (X-Forwarded-For, -Proto, -Host, else X-Real-IP) are believed
-    only where ``peer``, the address at the other end of the connection, is in ``trusted``.
+    only where ``peer``, the address at the other end of the connection, is in ``trusted``, or is
+    a UNIX socket: whoever may open ours is a front by intention.
 
     :param secure: whether the connection itself is TLS.
     :param told: the scheme to assume where a trusted front doesn't tell.
     :raises Malformed: where a trusted front names an impossible host.
     """
     scheme = b"https" if secure else b"http"
-    if peer not in trusted:
+    if peer != UNIX_PEER and peer not in trusted:
         return Seen(peer, scheme, fields.host, peer)
     chain = [] if peer == UNIX_PEER else [peer]
     address = peer
