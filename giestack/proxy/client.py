@@ -1,14 +1,7 @@
-"""One client connection: parses requests, answers them one after the other, keeps its limits.
+"""One client connection: answers its requests one after the other, and keeps its limits."""
 
-The parser can't be paused: everything in one read is parsed at once, so requests that follow
-the one under way wait in a queue, and while the queue is long nothing more is read. Nothing is
-acted upon inside a parser callback, since the parser may still refuse what it has announced.
-"""
-
-from collections import deque
 from typing import TYPE_CHECKING
 
-import httptools
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
@@ -30,6 +23,7 @@ from giestack.proxy.head import (
     seen_by_visitor,
 )
 from giestack.proxy.request_head import backend_fields
+from giestack.proxy.request_parser import RequestParser
 from giestack.proxy.transport import Transport
 
 if TYPE_CHECKING:
@@ -60,20 +54,15 @@ class ClientConnection(Protocol):
         self.deadline = 0.0
         self.blocked = False
         self._secure = False
-        self._queue: deque[Request | Malformed] = deque()
         self._exchange: Exchange | None = None
         self._tunnel = False
-        self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
-        self._arriving: Request | None = None
-        self._url = b""
-        self._raw: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0
-        self._early = b""
+        self._incoming = RequestParser(front.limits.head, self._fields_of)
         self._paused = False
         self._closing = False
         self._lost = False
         # The last request's fields, and what was made of them: most often the next are equal.
         self._known_raw: list[tuple[bytes, bytes]] | None = None
+        self._known_version = ""
         self._known_fields: RequestFields | None = None
         self._known_seen: Seen | None = None
         self._known_to: Destination | None = None
@@ -93,8 +82,7 @@ class ClientConnection(Protocol):
         self.transport.registerProducer(self, True)
         self.deadline = self.front.now + self.front.limits.head_timeout
         if not self.front.connected(self):
-            self._queue.append(Malformed(503, "too many connections, try again soon"))
-            self._parser = None
+            self._incoming.end(Malformed(503, "too many connections, try again soon"))
             self._next()
 
     def dataReceived(self, data: bytes) -> None:
@@ -104,17 +92,17 @@ class ClientConnection(Protocol):
             return
         if self._closing:
             return
-        if self._parser is None:
-            # Ahead of the backend's 101.
-            self._early += data
-            return
-        self._feed(data)
+        incoming = self._incoming
+        refusal = incoming.feed(data)
         exchange = self._exchange
         if exchange is not None:
-            exchange.push()
-        elif self._queue:
+            if refusal is None:
+                exchange.push()
+            else:
+                exchange.refuse(_refuse(refusal))
+        elif incoming.queue:
             self._next()
-        elif not self._closing and self._head_bytes == len(data):
+        elif incoming.partial == len(data):
             self.deadline = self.front.now + self.front.limits.head_timeout
         self.regulate()
 
@@ -136,11 +124,11 @@ class ClientConnection(Protocol):
         self._lost = True
         self._closing = True
         self.deadline = 0.0
-        self._queue.clear()
+        self._incoming.queue.clear()
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.client_gone()
-        self.front.disconnected(self)
+        self.front.disconnected(self, self._tunnel)
 
     def pauseProducing(self) -> None:
         self.blocked = True
@@ -160,94 +148,12 @@ class ClientConnection(Protocol):
     def stopProducing(self) -> None:
         pass
 
-    # Parsing.
-
-    def _feed(self, data: bytes) -> None:
-        assert self._parser is not None
-        self._head_bytes += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserError:
-            self._refuse_rest(Malformed(400, "malformed request"))
-        if self._head_bytes > self.front.limits.head > 0 and self._parser is not None:
-            self._refuse_rest(Malformed(431, "the request's head is too large"))
-
-    def _refuse_rest(self, refusal: Malformed) -> None:
-        """What follows can't be read any more; what came before is still answered."""
-        self._parser = None
-        self._head_bytes = 0
-        arriving = self._arriving
-        if arriving is None or arriving.complete:
-            if arriving is None or arriving.keep_alive:
-                self._queue.append(refusal)
-        elif self._queue and self._queue[-1] is arriving:
-            self._queue[-1] = refusal
-        elif self._exchange is not None:
-            self._exchange.refuse(_refuse(refusal))
-
-    def _upgrade(self, rest: bytes) -> None:
-        """The parser stops at every Upgrade, and has then not looked for a body."""
-        request = self._arriving
-        assert request is not None
-        try:
-            fields = self._fields_of(request)
-            if request.method == b"CONNECT":
-                raise Malformed(501, "CONNECT is not spoken here")
-            if fields.chunked or fields.content_length:
-                raise Malformed(400, "a request to upgrade has no body here")
-            if fields.websocket and request.method != b"GET":
-                raise Malformed(400, "a WebSocket request uses GET")
-        except Malformed as refusal:
-            request.complete = False
-            self._refuse_rest(refusal)
-            return
-        self._head_bytes = 0
-        if fields.websocket:
-            self._parser = None
-            self._early = rest
-        else:
-            # RFC 9110 section 7.8: a server may ignore an offer of another protocol.
-            self._parser = httptools.HttpRequestParser(self)
-            if rest:
-                self._feed(rest)
-
-    def on_message_begin(self) -> None:
-        self._url = b""
-        self._raw = []
-
-    def on_url(self, url: bytes) -> None:
-        self._url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._raw.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        parser = self._parser
-        if parser is None:
-            return
-        self._arriving = request = Request(
-            parser.get_method(), self._url, parser.get_http_version(), self._raw
-        )
-        # What arrives after the head are trailers.
-        self._raw = request.trailers
-        self._head_bytes = 0
-        self._queue.append(request)
-
-    def on_body(self, data: bytes) -> None:
-        if self._arriving is not None:
-            self._arriving.body.append(data)
-        self._head_bytes = 0
-
-    def on_message_complete(self) -> None:
-        if self._arriving is not None and self._parser is not None:
-            self._arriving.complete = True
-            self._arriving.keep_alive = self._parser.should_keep_alive()
-        self._head_bytes = 0
-
     def _fields_of(self, request: Request) -> RequestFields:
-        if request.raw == self._known_raw and self._known_fields is not None:
+        if (
+            request.raw == self._known_raw
+            and request.version == self._known_version
+            and self._known_fields is not None
+        ):
             request.fields = self._known_fields
             assert self._known_seen is not None
             request.seen = self._known_seen
@@ -257,6 +163,7 @@ class ClientConnection(Protocol):
         request.seen = seen_by_visitor(fields, self.peer, front.trusted, self._secure, front.scheme)
         request.fields = self._known_fields = fields
         self._known_raw = request.raw
+        self._known_version = request.version
         self._known_seen = request.seen
         self._known_to = None
         return fields
@@ -265,8 +172,9 @@ class ClientConnection(Protocol):
 
     def _next(self) -> None:
         """Begin the next request, if one is here and the client takes answers."""
-        while self._queue and self._exchange is None and not self.blocked and not self._closing:
-            item = self._queue.popleft()
+        queue = self._incoming.queue
+        while queue and self._exchange is None and not self.blocked and not self._closing:
+            item = queue.popleft()
             now = self.front.clock.seconds()
             refusal: Malformed | None = None
             if isinstance(item, Malformed):
@@ -283,14 +191,16 @@ class ClientConnection(Protocol):
             if refusal is None:
                 exchange.start()
             else:
-                self._parser = None
-                self._queue.clear()
+                queue.clear()
+                self._incoming.end(refusal)
                 exchange.refuse(_refuse(refusal))
 
     def regulate(self) -> None:
         """Read from the client, or not, as what is under way allows."""
         exchange = self._exchange
-        pause = len(self._queue) >= QUEUE or (exchange is not None and exchange.wants_less())
+        pause = len(self._incoming.queue) >= QUEUE or (
+            exchange is not None and exchange.wants_less()
+        )
         if pause != self._paused and not self._lost:
             self._paused = pause
             if pause:
@@ -312,20 +222,20 @@ class ClientConnection(Protocol):
         self._exchange = None
         if not keep_alive:
             self._close()
-        elif self._queue:
+        elif self._incoming.queue:
             self._next()
             self.regulate()
         else:
             limits = self.front.limits
             self.deadline = self.front.now + (
-                limits.head_timeout if self._head_bytes else limits.idle_timeout
+                limits.head_timeout if self._incoming.partial else limits.idle_timeout
             )
             if self._paused:
                 self.regulate()
 
     def may_stay(self, request: Request) -> bool:
         """Whether the connection can go on after this request."""
-        readable = self._parser is not None or bool(self._queue)
+        readable = self._incoming.readable or bool(self._incoming.queue)
         return request.fields.keep_alive and readable and not self.front.draining
 
     def same_origin(self, request: Request) -> bool:
@@ -392,7 +302,11 @@ class ClientConnection(Protocol):
         """From here on what the client sends goes to the backend as it is."""
         self._tunnel = True
         self.deadline = 0.0
-        early, self._early = self._early, b""
+        self.front.tunnels += 1
+        early = self._incoming.early
+        # A tunnel may stay open for days: keep nothing for it that it does not need.
+        self._incoming = _NOTHING_INCOMING
+        self._known_raw = self._known_fields = self._known_seen = self._known_to = None
         if early and self._exchange is not None:
             self._exchange.from_client(early)
         self.regulate()
@@ -423,8 +337,8 @@ class ClientConnection(Protocol):
             self._exchange.timed_out()
         elif self._closing:
             self.abort()
-        elif self._head_bytes:
-            self._refuse_rest(Malformed(408, "the request's head did not arrive in time"))
+        elif self._incoming.partial:
+            self._incoming.end(Malformed(408, "the request's head did not arrive in time"))
             self._next()
         else:
             self._close()
@@ -443,13 +357,11 @@ class ClientConnection(Protocol):
         9.6), so a client that is still sending is read, and ignored, for a moment.
         """
         self._closing = True
-        self._queue.clear()
+        self._incoming.queue.clear()
         if self._lost:
             return
         self.transport.unregisterProducer()
-        arriving = self._arriving
-        unread = self._parser is None or (arriving is not None and not arriving.complete)
-        if self._secure or not unread:
+        if self._secure or not self._incoming.unread:
             self.transport.loseConnection()
             return
         if self._paused:
@@ -475,3 +387,10 @@ _FRAMING |= {b"expect", b"keep-alive"}
 
 def _refuse(refusal: Malformed) -> Refuse:
     return Refuse(refusal.status, "bad-request", refusal.reason)
+
+
+def _unsorted(request: Request) -> RequestFields:
+    raise Malformed(400, "this connection is a tunnel")
+
+
+_NOTHING_INCOMING = RequestParser(0, _unsorted)

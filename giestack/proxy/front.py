@@ -69,7 +69,9 @@ class Front(Factory):
 
     :ivar now: the clock's seconds at the last tick; precise enough for time-outs.
     :ivar draining: whether connections are closed once their request is answered.
+    :ivar accepted: connections taken so far.
     :ivar refused: connections turned away because there were too many.
+    :ivar tunnels: connections that are tunnels now.
     """
 
     noisy = False
@@ -108,6 +110,7 @@ class Front(Factory):
         self.draining = False
         self.refused = 0
         self.accepted = 0
+        self.tunnels = 0
         self._connections: set[ClientConnection] = set()
         self._ticker = LoopingCall(self._tick)
         self._ticker.clock = clock
@@ -145,7 +148,8 @@ class Front(Factory):
             return False
         return True
 
-    def disconnected(self, connection: ClientConnection) -> None:
+    def disconnected(self, connection: ClientConnection, was_tunnel: bool) -> None:
+        self.tunnels -= was_tunnel
         self._connections.discard(connection)
 
     @staticmethod
