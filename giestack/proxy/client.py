@@ -191,8 +191,7 @@ class ClientConnection(Protocol):
             if refusal is None:
                 exchange.start()
             else:
-                queue.clear()
-                self._incoming.end(refusal)
+                self._incoming.stop()
                 exchange.refuse(_refuse(refusal))
 
     def regulate(self) -> None:

@@ -87,6 +87,12 @@ class RequestParser:
             return refusal
         return None
 
+    def stop(self) -> None:
+        """Read no further, and forget what waits."""
+        self._parser = None
+        self.partial = 0
+        self.queue.clear()
+
     def _upgrade(self, rest: bytes) -> Malformed | None:
         """The parser stops at every Upgrade, and has then not looked for a body."""
         request = self._arriving
