@@ -69,6 +69,8 @@ class Idle(Seam):
 
     def forget(self, connection: "BackendConnection") -> None: ...
 
+    def leaving(self, connection: "BackendConnection") -> None: ...
+
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
 class BackendConnection(Protocol):
@@ -148,6 +150,14 @@ class BackendConnection(Protocol):
         if self._paused:
             self._paused = False
             self.transport.resumeProducing()
+
+    def finish(self) -> None:
+        """End the connection after what is written has gone out."""
+        self._exchange = None
+        if not self._lost:
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+            self._pool.leaving(self)
 
     def half_close(self) -> None:
         """Say that nothing more will be sent; the backend may still answer."""

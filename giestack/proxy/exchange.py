@@ -63,6 +63,7 @@ class Exchange:
     tunnel = False
     _backend: BackendConnection | None = None
     _backend_full = False
+    _half_closed = False
     _chunked = False
     _hold: Callable[[], None] | None = None
     _keep_alive = False
@@ -388,11 +389,25 @@ class Exchange:
             backend.transport.write(data)
 
     def client_half_closed(self) -> None:
+        """The client will send no more through the tunnel."""
         if self._backend is not None:
             self._backend.half_close()
+            self._count_half_close()
 
     def backend_half_closed(self) -> None:
         self._client.half_close()
+        self._count_half_close()
+
+    def _count_half_close(self) -> None:
+        """Once nobody will send any more, nothing would ever end the two connections."""
+        if not self._half_closed:
+            self._half_closed = True
+            return
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            backend.finish()
+        self._end()
+        self._client.end_tunnel(True)
 
     # Back-pressure: each side is read only as fast as the other side takes it.
 

@@ -33,6 +33,9 @@ class _Unpooled:
     def forget(self, connection: BackendConnection) -> None:
         pass
 
+    def leaving(self, connection: BackendConnection) -> None:
+        pass
+
 
 @implementer(ITransport)
 class LocalTransport:

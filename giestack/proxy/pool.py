@@ -23,6 +23,9 @@ from giestack.proxy.backend import BackendConnection
 IDLE_LIMIT = 60.0
 """Seconds after which an unused connection is closed."""
 
+LEAVE_LIMIT = 5.0
+"""Seconds that a closing connection has for the bytes that are still to go out."""
+
 IDLE_PER_ADDRESS = 64
 """Unused connections kept to one backend."""
 
@@ -70,6 +73,7 @@ class Pool:
         self._clock = clock
         self._endpoint_for = endpoint_for
         self._idle: dict[Address, list[BackendConnection]] = {}
+        self._leaving: set[BackendConnection] = set()
         self.opened = 0
         self.reused = 0
 
@@ -105,10 +109,19 @@ class Pool:
             waiting.remove(connection)
         if waiting is not None and not waiting:
             del self._idle[connection.address]
+        self._leaving.discard(connection)
+
+    def leaving(self, connection: BackendConnection) -> None:
+        """A connection is closing; where the backend does not read what is left, it is cut."""
+        connection.idle_since = self._clock.seconds()
+        self._leaving.add(connection)
 
     def sweep(self) -> None:
         """Close what has been idle for too long; call this every few seconds."""
-        too_old = self._clock.seconds() - IDLE_LIMIT
+        now = self._clock.seconds()
+        for connection in [c for c in self._leaving if c.idle_since < now - LEAVE_LIMIT]:
+            connection.close()
+        too_old = now - IDLE_LIMIT
         for waiting in list(self._idle.values()):
             for connection in [c for c in waiting if c.idle_since < too_old]:
                 self.forget(connection)
@@ -120,3 +133,5 @@ class Pool:
             for connection in list(waiting):
                 connection.close()
         self._idle.clear()
+        for connection in list(self._leaving):
+            connection.close()

@@ -86,6 +86,15 @@ class TunnelTests(SynchronousTestCase):
         self.assertEqual(self.client.take(), b"last words")
         backend.fin()
         self.assertTrue(self.client.write_closed)
+        self.assertTrue(self.client.closing and backend.closing)
+        self.assertEqual(self.house.held, [])
+
+    def test_a_backend_that_does_not_read_its_end_is_cut(self) -> None:
+        backend = self.open()
+        self.client.fin()
+        backend.fin()
+        self.house.pass_time(6)
+        self.assertTrue(backend.aborted)
 
     def test_the_end_of_one_side_is_the_end_of_the_other(self) -> None:
         backend = self.open()
