@@ -162,6 +162,8 @@ def _may_write(asked: Asked, origins: frozenset[bytes]) -> bool:
         return False
     # A front may tell the host without its port.
     own = asked.seen.host.lower()
+    if not own:
+        return False
     return own == host or (own == asked.seen.host_name and own == re.sub(rb":[0-9]+\Z", b"", host))
 
 

@@ -1,11 +1,9 @@
 """The visitor's interactive tools: those that Galaxy's database has, and whether they run yet."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Protocol
-
-from twisted.internet.defer import Deferred
 
 from giestack.proxy.head import Seen
 from giestack.site.tool_url import ToolPlaces
@@ -35,10 +33,10 @@ class ToolEntry(Protocol):
 class EntryPoints(Protocol):
     """Lists the entry points of a visitor's unfinished jobs.
 
-    The Deferred fails with `giestack.database.DatabaseUnavailable`.
+    Awaiting the answer may raise `giestack.database.DatabaseUnavailable`.
     """
 
-    def __call__(self, visitor: Identity | Anonymous) -> Deferred[Sequence[ToolEntry]]: ...
+    def __call__(self, visitor: Identity | Anonymous) -> Awaitable[Sequence[ToolEntry]]: ...
 
 
 class FindRoute(Protocol):
