@@ -19,6 +19,7 @@ import select
 import signal
 import sys
 import time
+from typing import NoReturn
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -57,13 +58,17 @@ def _prctl(option: int, value: int) -> None:
 def _start(command: list[str]) -> int:
     reaper = os.getpid()
     program = os.fork()
-    if program:
-        return program
+    if not program:
+        _become(command, reaper)
+    return program
+
+
+def _become(command: list[str], parent: int) -> NoReturn:  # pragma: no cover
+    """Turn this new process into the program; nothing that measures coverage survives that."""
     try:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() == reaper:
-            nothing = os.open(os.devnull, os.O_RDONLY)
-            os.dup2(nothing, 0)
+        if os.getppid() == parent:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.execvp(command[0], command)
     except OSError as error:
         print(f"{command[0]}: {error.strerror}", file=sys.stderr, flush=True)
@@ -121,17 +126,17 @@ def _kill_rest(deadline: float) -> None:
 
 
 def _children() -> list[int]:
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdecimal():
-            try:
-                with open(f"/proc/{name}/stat", "rb") as file:
-                    parent = file.read().rpartition(b")")[2].split()[1]
-            except OSError:
-                continue
-            if int(parent) == os.getpid():
-                found.append(int(name))
-    return found
+    names = os.listdir("/proc") if os.path.isdir("/proc") else []
+    return [int(name) for name in names if name.isdecimal() and _parent(name) == os.getpid()]
+
+
+def _parent(pid: str) -> int:
+    """The parent's number, 0 where the process has just gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,160 @@
+"""A program's family ends with it, and with whoever has started it."""
+
+import os
+import signal
+import subprocess
+import sys
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from giestack.demo import reaper
+from tests.demo.processes import ORPHAN, PATIENCE, Watched, number_from, started
+
+STUBBORN = "trap '' TERM; echo ready; while :; do sleep 1000; done"
+POLITE = "trap 'echo bye; exit 5' TERM; echo ready; while :; do sleep 1000 & wait; done"
+
+
+class ReaperTests(SynchronousTestCase):
+    def run_reaper(self, script, seconds=PATIENCE):
+        command = [sys.executable, reaper.__file__, str(seconds), "sh", "-c", script]
+        return started(self, command)
+
+    def status(self, process):
+        return process.wait(PATIENCE)
+
+    def test_status_is_the_programs(self):
+        self.assertEqual(self.status(self.run_reaper("exit 7")), 7)
+        self.assertEqual(self.status(self.run_reaper("true")), 0)
+
+    def test_status_of_a_killed_program_is_a_shells(self):
+        self.assertEqual(self.status(self.run_reaper("kill -KILL $$")), 128 + signal.SIGKILL)
+
+    def test_no_such_program(self):
+        process = started(self, [sys.executable, reaper.__file__, "1", "/no/such/program"])
+        self.assertEqual(process.stdout.read(), b"/no/such/program: No such file or directory\n")
+        self.assertEqual(self.status(process), 127)
+
+    def test_program_has_no_input(self):
+        process = self.run_reaper("cat; echo nothing more")
+        self.assertEqual(process.stdout.read(), b"nothing more\n")
+
+    def test_orphans_end_with_the_program(self):
+        process = self.run_reaper(f"{ORPHAN}; read wait; exit 3")
+        orphan = Watched(self, number_from(process))
+        self.assertEqual(self.status(process), 3)
+        self.assertTrue(orphan.has_ended(0))
+
+    def test_everybody_ends_when_input_is_closed(self):
+        process = self.run_reaper(f"{ORPHAN}; sleep 1000 & echo $!; wait")
+        family = [Watched(self, number_from(process)) for _ in range(2)]
+        self.assertFalse(any(one.has_ended(0) for one in family))
+        process.stdin.close()
+        self.assertEqual(self.status(process), 128 + signal.SIGTERM)
+        self.assertTrue(all(one.has_ended(0) for one in family))
+
+    def test_everybody_ends_when_asked(self):
+        process = self.run_reaper(f"{ORPHAN}; wait; sleep 1000")
+        orphan = Watched(self, number_from(process))
+        process.terminate()
+        self.assertEqual(self.status(process), 128 + signal.SIGTERM)
+        self.assertTrue(orphan.has_ended(0))
+
+    def test_program_may_end_in_its_own_way(self):
+        process = self.run_reaper(POLITE)
+        self.assertEqual(process.stdout.readline(), b"ready\n")
+        process.stdin.close()
+        self.assertEqual(process.stdout.readline(), b"bye\n")
+        self.assertEqual(self.status(process), 5)
+
+    def test_but_not_for_ever(self):
+        process = self.run_reaper(STUBBORN, seconds=0.1)
+        self.assertEqual(process.stdout.readline(), b"ready\n")
+        process.stdin.close()
+        self.assertEqual(self.status(process), 128 + signal.SIGKILL)
+
+    def test_asked_twice_is_asked_once(self):
+        process = self.run_reaper(STUBBORN, seconds=0.3)
+        self.assertEqual(process.stdout.readline(), b"ready\n")
+        process.stdin.close()
+        process.terminate()
+        self.assertEqual(self.status(process), 128 + signal.SIGKILL)
+
+    def test_what_is_written_to_it_means_nothing(self):
+        process = self.run_reaper("read line; echo still here; exec sleep 1000")
+        process.stdin.write(b"hello\n")
+        process.stdin.flush()
+        self.assertEqual(process.stdout.readline(), b"still here\n")
+        self.assertIsNone(process.poll())
+
+    def test_program_learns_of_a_killed_reaper(self):
+        process = self.run_reaper(POLITE)
+        self.assertEqual(process.stdout.readline(), b"ready\n")
+        process.kill()
+        self.assertEqual(process.stdout.readline(), b"bye\n")
+
+    def test_everybody_ends_with_a_killed_owner(self):
+        """The pipe to the reaper is all that an owner has to hold."""
+        script = (
+            "import subprocess, sys\n"
+            f"subprocess.Popen([sys.executable, {reaper.__file__!r}, '5', 'sh', '-c', "
+            f"{ORPHAN + '; sleep 1000'!r}], stdin=subprocess.PIPE)\n"
+            "sys.stdin.read()"
+        )
+        owner = started(self, [sys.executable, "-c", script])
+        orphan = Watched(self, number_from(owner))
+        owner.kill()
+        self.assertTrue(orphan.has_ended())
+
+    def test_ctrl_c_is_not_for_it(self):
+        process = self.run_reaper("echo $PPID; read wait; exec sleep 1000")
+        self.assertEqual(os.getsid(number_from(process)), process.pid)
+        self.assertNotEqual(os.getsid(process.pid), os.getsid(0))
+
+    def test_leader_of_a_session_already(self):
+        command = [sys.executable, reaper.__file__, "1", "sh", "-c", "exit 4"]
+        done = subprocess.run(command, stdin=subprocess.PIPE, start_new_session=True, check=False)
+        self.assertEqual(done.returncode, 4)
+
+    def test_program_can_be_interrupted(self):
+        """A kernel must not begin with SIGINT ignored, or it could not be interrupted."""
+        process = self.run_reaper("grep -E 'Sig(Ign|Cgt|Blk)' /proc/self/status")
+        for line in process.stdout.read().split(b"\n"):
+            if line.startswith((b"SigIgn", b"SigBlk")):
+                mask = int(line.split()[1], 16)
+                for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+                    self.assertFalse(mask & 1 << number - 1, line)
+
+
+class PartTests(SynchronousTestCase):
+    """What does not happen on every machine."""
+
+    def test_another_system(self):
+        class Library:
+            def __init__(self, name):
+                pass
+
+        self.patch(reaper.ctypes, "CDLL", Library)
+        self.assertIsNone(reaper._prctl(36, 1))
+        self.patch(reaper.os.path, "isdir", lambda path: False)
+        self.assertEqual(reaper._children(), [])
+
+    def test_parent(self):
+        self.assertEqual(reaper._parent(str(os.getpid())), os.getppid())
+        self.assertEqual(reaper._parent("0"), 0)
+
+    def test_child_that_may_not_be_killed(self):
+        """It is left alone in the end, not waited for."""
+        times = iter([0.0, 1.0, 2.0, 3.0])
+        killed = []
+
+        def kill(pid, number):
+            killed.append((pid, number))
+            raise PermissionError(1, "Operation not permitted")
+
+        self.patch(reaper.time, "monotonic", lambda: next(times))
+        self.patch(reaper.time, "sleep", lambda seconds: None)
+        self.patch(reaper.os, "waitpid", lambda pid, options: (0, 0))
+        self.patch(reaper.os, "kill", kill)
+        self.patch(reaper, "_children", lambda: [4321])
+        reaper._kill_rest(3.0)
+        self.assertEqual(killed, [(4321, signal.SIGKILL)] * 3)
