@@ -1,7 +1,7 @@
 """Databases that may be slow or away: engines with short timeouts, asked in threads of their own.
 
 Galaxy's database and the session maps are read, never written: SQLite files are opened
-read-only, PostgreSQL sessions are read-only too. No call takes long: connecting and every
+read-only, PostgreSQL transactions are read-only too. No call takes long: connecting and every
 statement have timeouts below five seconds, and the reactor waits no longer than that either.
 """
 
@@ -12,7 +12,6 @@ from typing import Any, Protocol, TypeVar, TypeVarTuple
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 from twisted.internet.defer import Deferred, fail
@@ -114,7 +113,6 @@ def open_engine(url: str | URL) -> Engine:
             pool_timeout=1,
             pool_pre_ping=True,
             pool_recycle=1800,
-            isolation_level="AUTOCOMMIT",
             hide_parameters=True,
             connect_args={
                 "connect_timeout": _CONNECT_SECONDS,
@@ -130,16 +128,19 @@ def open_engine(url: str | URL) -> Engine:
         raise BadDatabaseURL(
             "PostgreSQL needs the package psycopg: pip install 'giestack[postgres]'"
         ) from None
-    event.listen(engine, "connect", _limit)
+    event.listen(engine, "connect", _read_only)
+    event.listen(engine, "begin", _limit)
     return engine
 
 
-def _limit(connection: DBAPIConnection, record: object) -> None:
-    """Set what PgBouncer does not let through as a start-up option."""
-    cursor = connection.cursor()
-    cursor.execute(f"SET statement_timeout = {_STATEMENT_SECONDS * 1000}")
-    cursor.execute("SET default_transaction_read_only = on")
-    cursor.close()
+# Both last for one transaction. A setting of the server's session would stay behind in it,
+# and PgBouncer may give that session to Galaxy next.
+def _read_only(connection: Any, record: object) -> None:
+    connection.read_only = True
+
+
+def _limit(connection: Connection) -> None:
+    connection.exec_driver_sql(f"SET LOCAL statement_timeout = {_STATEMENT_SECONDS * 1000}")
 
 
 def ask(engine: Engine, function: Callable[[Connection, *Ts], T], *args: *Ts) -> T:
@@ -225,7 +226,7 @@ class Database:
 
         It fails with `DatabaseUnavailable` as `ask` does, when the deadline has passed, and
         before `start` and after `stop`; with `DatabaseBusy` where too many calls wait. It may
-        be cancelled; the thread then finishes for nobody.
+        be cancelled; a call that has begun then finishes for nobody.
         """
         if not self._running:
             return fail(DatabaseUnavailable("the database is not in use (starting or stopping)"))
@@ -240,6 +241,11 @@ class Database:
             ),
         )
 
+        def work() -> T:
+            if answer.called or not self._running:
+                raise DatabaseUnavailable("nobody waits for the answer any more")
+            return ask(self._engine, function, *args)
+
         def ended(result: T | Failure) -> None:
             self._outstanding -= 1
             if late.active():
@@ -247,8 +253,7 @@ class Database:
                 answer.callback(result)
 
         self._threads.callInThreadWithCallback(
-            lambda _, result: self._reactor.callFromThread(ended, result),
-            lambda: ask(self._engine, function, *args),
+            lambda _, result: self._reactor.callFromThread(ended, result), work
         )
         return answer
 

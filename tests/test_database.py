@@ -6,13 +6,16 @@ import sys
 import threading
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 from unittest import mock
 
+import psycopg
 from sqlalchemy import text
 from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.database import (
+    THREADS,
     BadDatabaseURL,
     Database,
     DatabaseBusy,
@@ -240,6 +243,22 @@ class SQLiteTests(SynchronousTestCase):
         self.clock.let_happen()
         self.assertEqual(self.clock.result_of(self, database.run(value_of, "SELECT 1")), 1)
 
+    def test_given_up_before_it_began(self):
+        """Calls that nobody waits for any more do not keep the others waiting."""
+        go_on = threading.Event()
+        self.addCleanup(go_on.set)
+        calls: list[object] = []
+        database = self.database()
+        for _ in range(THREADS):
+            database.run(lambda connection: go_on.wait(20))
+        given_up = database.run(calls.append)
+        given_up.addErrback(lambda _: None)
+        given_up.cancel()
+        go_on.set()
+        self.assertEqual(self.clock.result_of(self, database.run(value_of, "SELECT 1")), 1)
+        self.clock.result_of(self, database.stop())
+        self.assertEqual(calls, [])
+
     def test_not_running(self):
         """Before the start and after the end there are no answers."""
         database = Database(self.engine, self.clock)
@@ -282,7 +301,8 @@ class PostgreSQLTests(SynchronousTestCase):
         self.server = postgres()
         self.clock = ThreadedClock()
         self.name = self.server.new_database(self)
-        self.database = Database(open_engine(self.server.url(self.name)), self.clock)
+        self.engine = open_engine(self.server.url(self.name))
+        self.database = Database(self.engine, self.clock)
         self.database.start()
         self.addCleanup(lambda: self.clock.result_of(self, self.database.stop()))
 
@@ -294,15 +314,33 @@ class PostgreSQLTests(SynchronousTestCase):
         return str(self.clock.failure_of(self, deferred, DatabaseUnavailable))
 
     def test_limits(self):
-        """Each session is read-only and gives up on long statements, after a reset too."""
+        """Each call is read-only and gives up on long statements."""
         for _ in range(2):
             self.assertEqual(self.ask("SHOW statement_timeout"), "4s")
             self.assertEqual(self.ask("SHOW transaction_read_only"), "on")
             self.assertIn("read-only", self.refusal("CREATE TABLE x AS SELECT 1"))
 
+    def test_nothing_stays_behind(self):
+        """PgBouncer may give the server's session to Galaxy, which writes."""
+        self.ask("SELECT 1")
+        with closing(self.engine.raw_connection()) as pooled:
+            connection = cast(psycopg.Connection, pooled.driver_connection)
+            connection.read_only = None
+            for setting, value in (
+                ("statement_timeout", "0"),
+                ("transaction_read_only", "off"),
+                ("default_transaction_read_only", "off"),
+            ):
+                self.assertEqual(connection.execute(f"SHOW {setting}").fetchone(), (value,))
+
     def test_statement_timeout(self):
-        self.ask("SELECT set_config('statement_timeout', '20ms', false)")
-        self.assertIn("timeout", self.refusal("SELECT 1 FROM pg_sleep(20)"))
+        def sleep(connection):
+            connection.execute(text("SET LOCAL statement_timeout = '20ms'"))
+            return value_of(connection, "SELECT 1 FROM pg_sleep(20)")
+
+        deferred = self.database.run(sleep)
+        error = self.clock.failure_of(self, deferred, DatabaseUnavailable)
+        self.assertIn("statement timeout", str(error))
 
     def test_outage(self):
         """The server goes away and comes back: so do the answers."""
@@ -331,15 +369,17 @@ class PostgreSQLTests(SynchronousTestCase):
         """Something that accepts and never answers is given up."""
         listener = socket.socket()
         self.addCleanup(listener.close)
+        listener.settimeout(20)
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = listener.getsockname()[1]
         database = Database(open_engine(f"postgresql://u@127.0.0.1:{port}/x"), self.clock)
         database.start()
         deferred = database.run(value_of, "SELECT 1")
+        accepted = listener.accept()[0]
         self.clock.advance(4.5)
         self.failureResultOf(deferred, DatabaseUnavailable)
-        # The thread itself sees that the connection has gone.
-        listener.accept()[0].close()
+        # Only now the thread itself sees that nothing will come.
+        accepted.close()
         self.clock.let_happen()
         self.clock.result_of(self, database.stop())
