@@ -43,6 +43,8 @@ class Listeners(Service):
 
         :raises CannotListen: where one of them can't be opened; then none is.
         """
+        if self.ports:
+            return
         for endpoint in self._endpoints:
             failures: list[Failure] = []
             opening = serverFromString(self._reactor, endpoint).listen(self._factory)
@@ -53,8 +55,7 @@ class Listeners(Service):
 
     def startService(self) -> None:
         super().startService()
-        if not self.ports:
-            self.privilegedStartService()
+        self.privilegedStartService()
 
     def stopService(self) -> Deferred[Any]:
         super().stopService()

@@ -1,5 +1,6 @@
 """``twistd giestack``: the command line, and the one place that knows the reactor."""
 
+import gc
 import os
 import signal
 import sys
@@ -8,21 +9,75 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
+from twisted.internet.error import ReactorNotRunning
 from twisted.python.usage import Options as UsageOptions
 
+from giestack.listening import CannotListen
+from giestack.parts import Giestack
 from giestack.settings.files import find_config, load
+from giestack.settings.load import Loaded
 from giestack.settings.problems import SettingsError
+from giestack.settings.schema import Settings
+
+DEMO_DIR = "giestack-demo"
 
 
 class Options(UsageOptions):
-    """What stands behind ``giestack`` on twistd's command line."""
+    """What stands behind ``giestack`` on twistd's command line.
 
+    The second half are the options of gx-it-proxy and of Galaxy's older proxies, with their
+    meaning; they win over the configuration file.
+    """
+
+    synopsis = "[--config FILE | --demo | --galaxy-config FILE] [options]"
+    longdesc = "Without --config: $GIESTACK_CONFIG, ./giestack.yml, /etc/giestack/giestack.yml."
+
+    optFlags: Sequence[Sequence[Any]] = [
+        ["demo", None, "try giestack out: a database, three users and a JupyterLab of its own"],
+        ["verbose", None, "log more (gx-it-proxy)"],
+        ["reverseProxy", None, "rewrite Location headers (gx-it-proxy)"],
+    ]
     optParameters: Sequence[Sequence[Any]] = [
-        ["config", "c", None, "configuration file [default: as README.rst says]"],
+        ["config", "c", None, "configuration file"],
+        ["demo-dir", None, DEMO_DIR, "where --demo keeps its files"],
+        ["galaxy-config", None, None, "Galaxy's galaxy.yml or galaxy.ini"],
+        ["ip", None, None, "address to listen on (gx-it-proxy) [default: localhost]"],
+        ["port", None, None, "port to listen on (gx-it-proxy) [default: 8000]"],
+        ["sessions", None, None, "session map (gx-it-proxy)"],
+        ["cookie", None, None, "name of Galaxy's cookie (gx-it-proxy)"],
+        ["proxyPathPrefix", None, None, "prefix of interactive tools by path (gx-it-proxy)"],
+        ["forwardIP", None, None, "address of a second proxy (gx-it-proxy)"],
+        ["forwardPort", None, None, "port of a second proxy (gx-it-proxy)"],
+        ["pollingInterval", None, None, "milliseconds between looks at a map (gx-it-proxy)"],
     ]
 
     def postOptions(self) -> None:
         install_reactor()
+
+    def overrides(self) -> dict[str, object]:
+        """What the command line says, by the path of the configuration key."""
+        keys = {
+            "galaxy-config": "galaxy.config_file",
+            "cookie": "galaxy.cookie_name",
+            "proxyPathPrefix": "proxy.interactivetools_prefix",
+            "forwardIP": "proxy.forward.ip",
+            "forwardPort": "proxy.forward.port",
+        }
+        given: dict[str, object] = {
+            key: self[option] for option, key in keys.items() if self[option] is not None
+        }
+        if self["ip"] is not None or self["port"] is not None:
+            host = (self["ip"] or "localhost").replace(":", "\\:")
+            given["proxy.listen"] = [f"tcp:{self['port'] or 8000}:interface={host}"]
+        if self["sessions"] is not None:
+            given["proxy.session_maps"] = [self["sessions"]]
+        if self["pollingInterval"] is not None:
+            given["proxy.polling_interval"] = f"{int(self['pollingInterval']) / 1000}"
+        if self["reverseProxy"]:
+            given["proxy.forward.reverse_proxy"] = True
+        if self["verbose"]:
+            given["log.level"] = "debug"
+        return given
 
 
 def install_reactor() -> None:
@@ -40,29 +95,65 @@ def makeService(options: Options) -> Service:
     """Build the service that twistd runs; wrong settings end the process with one line each."""
     from twisted.internet import reactor  # noqa: TID251 - the one place that may
 
-    from giestack.assembly import assemble
-
-    cwd = Path.cwd()
     try:
-        path = find_config(options["config"], os.environ, cwd)
-        loaded = load(path, os.environ, cwd)
+        giestack = _demo(reactor, options) if options["demo"] else _configured(reactor, options)
+        # Now, so that a port that is taken is one line and not a traceback.
+        giestack.privilegedStartService()
     except SettingsError as error:
         raise SystemExit("\n".join(f"giestack: {problem}" for problem in error.problems)) from None
-    service = assemble(reactor, loaded.settings)
-    reactor.callWhenRunning(_take_over_signals, reactor)
-    return service
+    except (CannotListen, OSError, ValueError) as error:
+        raise SystemExit(f"giestack: {error}") from None
+    reactor.callWhenRunning(_when_running, reactor, giestack)
+    return giestack
 
 
-def _take_over_signals(reactor: Any) -> None:
-    """End with status 0 on SIGTERM; twistd's own way out would end with 143."""
+def _configured(reactor: Any, options: Options) -> Giestack:
+    overrides = options.overrides()
+    cwd = Path.cwd()
+    path = None
+    if options["config"] is not None or options["galaxy-config"] is None:
+        path = find_config(options["config"], os.environ, cwd)
+    loaded = load(path, os.environ, cwd, overrides)
+    return _assembled(reactor, loaded)
+
+
+def _assembled(reactor: Any, loaded: Loaded) -> Giestack:
+    from giestack.assembly import assemble
+
+    for warning in loaded.warnings:
+        print(f"giestack: warning: {warning}", file=sys.stderr)
+    make_data_dir(loaded.settings)
+    return assemble(reactor, loaded.settings)
+
+
+def make_data_dir(settings: Settings) -> None:
+    """Make ``data_dir``, for nobody else to look into; OSError where that can't be done."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _demo(reactor: Any, options: Options) -> Giestack:
+    from giestack.demo_assembly import assemble_demo
+
+    return assemble_demo(reactor, Path.cwd() / options["demo-dir"], int(options["port"] or 8800))
+
+
+def _when_running(reactor: Any, giestack: Giestack) -> None:
+    """Take the signals over, which twistd would answer with status 143 or an abrupt end."""
 
     def stop() -> None:
-        if reactor.running:
+        try:
             reactor.stop()
+        except ReactorNotRunning:
+            # A second signal while the first one is being obeyed.
+            pass
 
-    reactor.callLater(
-        0,
-        signal.signal,
-        signal.SIGTERM,
-        lambda number, frame: reactor.callFromThread(stop),
-    )
+    def on_signals() -> None:
+        signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(stop))
+        signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(giestack.reopen_logs))
+
+    # After the reactor has set its own.
+    reactor.callLater(0, on_signals)
+    # What is there now stays: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)

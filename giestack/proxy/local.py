@@ -10,7 +10,13 @@ from typing import cast
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IProtocol, IPushProducer, ITCPTransport, ITransport
+from twisted.internet.interfaces import (
+    IProtocol,
+    IPushProducer,
+    IReactorTime,
+    ITCPTransport,
+    ITransport,
+)
 from twisted.python.failure import Failure
 from twisted.web.server import Site
 from zope.interface import implementer
@@ -99,9 +105,10 @@ class LocalTransport:
 class _ToChannel:
     """The transport of the exchange's end: what is written goes to the Site's channel."""
 
-    def __init__(self, channel: IProtocol, far: LocalTransport) -> None:
+    def __init__(self, channel: IProtocol, far: LocalTransport, clock: IReactorTime) -> None:
         self._channel: IProtocol | None = channel
         self._far = far
+        self._clock = clock
 
     def write(self, data: bytes) -> None:
         if self._channel is not None:
@@ -125,8 +132,9 @@ class _ToChannel:
         self._far.part()
         channel, self._channel = self._channel, None
         if channel is not None:
-            # Without this the channel's time-outs would stay behind.
-            channel.connectionLost(Failure(ConnectionDone()))
+            # Without this the channel's time-outs would stay behind. Not at once: the write that
+            # completed the answer has still to return to the resource, which then finishes.
+            self._clock.callLater(0, channel.connectionLost, Failure(ConnectionDone()))
 
     loseConnection = abortConnection
     loseWriteConnection = abortConnection
@@ -135,8 +143,9 @@ class _ToChannel:
 class OwnPages:
     """Opens a connection in memory to a Site, for one request."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, clock: IReactorTime) -> None:
         self._site = site
+        self._clock = clock
 
     def __call__(self, decision: Local, request: Request) -> BackendConnection:
         far = LocalTransport(decision.visitor, request.seen)
@@ -144,6 +153,6 @@ class OwnPages:
         assert channel is not None
         backend = BackendConnection(_HERE, _Unpooled())
         far.join(backend)
-        backend.makeConnection(cast(ITCPTransport, _ToChannel(channel, far)))
+        backend.makeConnection(cast(ITCPTransport, _ToChannel(channel, far, self._clock)))
         channel.makeConnection(far)
         return backend

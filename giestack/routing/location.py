@@ -8,7 +8,6 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from giestack.routing.source import Source
 from giestack.routing.sqlite import SQLiteReader
 from giestack.routing.watch import WatchedMap
 
@@ -24,7 +23,7 @@ def source_for(
     folder: str,
     clock: IReactorTime,
     defer_to_thread: Callable[..., Deferred[Any]],
-) -> Source:
+) -> WatchedMap:
     """Return the source for one of the ``session_maps``, not started.
 
     ``location`` is Galaxy's ``sqlite:///relative``, ``sqlite:////absolute`` (an SQLAlchemy URL,

@@ -62,6 +62,7 @@ class Said:
         self.complete = False
         self.lost = False
         self.backend: BackendConnection | None = None
+        self.clock = Clock()
 
     @property
     def text(self) -> str:
@@ -80,6 +81,7 @@ class Said:
         """The client goes before the answer."""
         assert self.backend is not None
         self.backend.close()
+        self.clock.advance(0)
 
     def interim(self, head: ParsedHead) -> None:
         raise AssertionError("no interim answers here")
@@ -136,8 +138,9 @@ def ask(
     head = b"%b %b HTTP/1.1\r\n" % (method, target)
     head += b"".join([b"%b: %b\r\n" % field for field in fields])
     said = Said()
-    said.backend = OwnPages(site)(Local(visitor), request)
+    said.backend = OwnPages(site, said.clock)(Local(visitor), request)
     said.backend.send_request(said, head + b"\r\n" + body, method == b"HEAD")
+    said.clock.advance(0)
     return said
 
 

@@ -1,0 +1,70 @@
+"""Puts the demo together: giestack as ever, with a host database and a notebook of its own."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.logger import Logger
+from twisted.web.client import Agent, HTTPConnectionPool
+
+from giestack.assembly import assemble, threads_of, utcnow
+from giestack.demo.folder import DemoError
+from giestack.demo.host import DemoLogins
+from giestack.demo.jupyter import JupyterLab
+from giestack.demo.opening import open_demo
+from giestack.demo.settings import demo_settings
+from giestack.parts import Giestack
+from giestack.settings.files import load
+
+
+class Welcome(Service):
+    """Says where to go."""
+
+    log = Logger()
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def startService(self) -> None:
+        super().startService()
+        self.log.info("The demo is open: {url}", url=self._url)
+        self.log.warn("Its notebook is a plain process without isolation: for trying out only.")
+
+
+def assemble_demo(reactor: Any, folder: Path, port: int) -> Giestack:
+    """Build giestack for trying out, on a port of 127.0.0.1.
+
+    :raises ValueError: with a text for people, where the folder can't be used.
+    """
+    in_thread = threads_of(reactor)
+    try:
+        demo = open_demo(folder, utcnow)
+    except DemoError as error:
+        raise ValueError(str(error)) from None
+    overrides = dict(flat(demo_settings(port)))
+    settings = load(None, {}, demo.folder.path, overrides).settings
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    giestack = assemble(reactor, settings, DemoLogins(demo.host, demo.codec, in_thread))
+    JupyterLab(
+        demo.folder,
+        demo.host,
+        demo.session_map,
+        demo.codec,
+        reactor,
+        reactor,
+        Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False)),
+        in_thread,
+        settings.proxy.interactivetools_prefix,
+    ).setServiceParent(giestack)
+    Welcome(f"http://127.0.0.1:{port}{settings.proxy.prefix}/demo").setServiceParent(giestack)
+    return giestack
+
+
+def flat(settings: Mapping[str, Any], above: str = "") -> list[tuple[str, object]]:
+    """A nested configuration as (path of the key, value)."""
+    found: list[tuple[str, object]] = []
+    for key, value in settings.items():
+        path = f"{above}.{key}" if above else key
+        found += flat(value, path) if isinstance(value, Mapping) else [(path, value)]
+    return found

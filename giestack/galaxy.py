@@ -1,0 +1,104 @@
+"""Galaxy as the host of giestack: its sessions, its interactive tools, its database."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+
+from giestack.access import Standing
+from giestack.database import Database, open_engine
+from giestack.identity.cookie import CookieCodec
+from giestack.identity.entry_point import EntryPointOwner
+from giestack.identity.galaxy import GalaxyDatabase
+from giestack.identity.ownership import Ownership, may_enter
+from giestack.identity.rules import GalaxyPolicy
+from giestack.identity.sessions import Sessions
+from giestack.parts import Part
+from giestack.settings.schema import GalaxySettings
+from giestack.visitor import Anonymous, Identity, Unavailable
+
+
+def galaxy_policy(galaxy: GalaxySettings) -> GalaxyPolicy:
+    """What of Galaxy's options decides about sessions."""
+    return GalaxyPolicy(
+        admin_users=frozenset(galaxy.admin_users),
+        session_duration=galaxy.session_duration,
+        require_login=galaxy.require_login,
+        use_remote_user=galaxy.use_remote_user,
+        remote_user_maildomain=galaxy.remote_user_maildomain,
+        single_user=galaxy.single_user,
+    )
+
+
+class Galaxy:
+    """What the other parts ask Galaxy for.
+
+    :ivar codec: reads its cookies and ids.
+    :ivar database: its database.
+    :ivar tables: the questions to that database.
+    :ivar sessions: who is asking.
+    """
+
+    def __init__(
+        self, reactor: Any, galaxy: GalaxySettings, ttl: float, utcnow: Callable[[], datetime]
+    ) -> None:
+        """
+        :param ttl: seconds for which a checked session is believed.
+        :param utcnow: the wall clock, naive UTC as in Galaxy's tables.
+        """
+        assert galaxy.database_connection is not None and galaxy.id_secret is not None
+        self.codec = CookieCodec(galaxy.id_secret)
+        self.database = Database(open_engine(galaxy.database_connection), reactor)
+        self.tables = GalaxyDatabase(self.database)
+        self.sessions = Sessions(
+            self.tables, self.codec, galaxy_policy(galaxy), reactor, utcnow, ttl
+        )
+        self._ownership = Ownership(self.tables, self.codec, reactor, ttl)
+
+    def parts(self) -> Sequence[Service]:
+        """What must run for this to work, in order."""
+        return (
+            Part(self.database.start, self.database.stop),
+            Part(self.sessions.start, self.sessions.stop),
+        )
+
+    def keys(self, entry_point_id: int) -> Sequence[str]:
+        """The keys under which a session map may hold an entry point (since 23.2, and before)."""
+        return (self.codec.entry_point_key(entry_point_id), self.codec.encode_id(entry_point_id))
+
+    def hold(
+        self, visitor: Identity | Anonymous | None, cut: Callable[[str], None]
+    ) -> Callable[[], None]:
+        """Have a connection cut when its visitor's session ends; see `Sessions.hold`."""
+        return unheld(visitor, cut) if visitor is None else self.sessions.hold(visitor, cut)
+
+    def standing(self, key: str, visitor: Identity | Anonymous) -> Standing | Deferred[Standing]:
+        """How a visitor stands to the entry point with this key."""
+        owner = self._ownership.owner(key)
+        if isinstance(owner, Deferred):
+            return owner.addCallback(_standing, visitor)
+        return _standing(owner, visitor)
+
+    def ask(self) -> Deferred[object]:
+        """Ask the database something cheap, to see whether it answers."""
+        asked: Deferred[Any] = self.tables.owners(())
+        return asked
+
+
+def unheld(visitor: Identity | Anonymous | None, cut: Callable[[str], None]) -> Callable[[], None]:
+    """Hold a connection under no session: nothing ever cuts it."""
+    return lambda: None
+
+
+def _standing(
+    owner: EntryPointOwner | Unavailable | None, visitor: Identity | Anonymous
+) -> Standing:
+    if owner is None:
+        return "gone"
+    if isinstance(owner, Unavailable):
+        return "unavailable"
+    if not owner.active:
+        return "gone"
+    return "owner" if may_enter(owner, visitor) else "other"
