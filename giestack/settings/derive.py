@@ -52,7 +52,7 @@ def _proxy(
     proxy: ProxySettings, galaxy: GalaxySettings, own: Node, told: GalaxyDefaults, report: Report
 ) -> ProxySettings:
     domains, auth = proxy.interactivetools_domains, proxy.interactivetools_auth
-    if lookup(own, _DOMAINS).empty:
+    if not domains:
         domains = _domains(galaxy, told, report)
     key = "proxy.interactivetools_auth"
     if galaxy.database_connection is None and lookup(own, key).empty and report.sound("galaxy"):

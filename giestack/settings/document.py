@@ -19,6 +19,8 @@ _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _DECIMAL = re.compile(r"[-+]?[0-9]+\.[0-9]*")
 _QUOTED = re.compile(r"(['\"])(?!<)(.{2,}?)\1")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# Which tag is not said: it may be a secret that should have been in quotes.
+_TAGGED = "has a YAML tag (it begins with '!'), which means nothing here; a text needs quotes"
 _STEP = re.compile(r"[^.\[\]]+")
 _MERGE = "tag:yaml.org,2002:merge"
 
@@ -89,15 +91,13 @@ def _compose_one(text: str) -> yaml.Node | None:
 
 def _explain(error: yaml.YAMLError) -> tuple[str, int | None]:
     """One line for a syntax error, without the text that it stumbled over."""
-    if isinstance(error, yaml.MarkedYAMLError):
-        mark = error.problem_mark or error.context_mark
-        said = ", ".join(part for part in (error.context, error.problem) if part)
-        said = _QUOTED.sub("'…'", said.replace("\n", " "))
-        if mark is None:
-            return f"not YAML: {said}", None
-        hint = "; a value that begins with one of * & ! % @ ` or holds ': ' needs quotes"
-        return f"not YAML at column {mark.column + 1}: {said}{hint}", mark.line + 1
-    return "not YAML: it holds a character that no text file has", None
+    mark = getattr(error, "problem_mark", None)
+    if not isinstance(error, yaml.MarkedYAMLError) or mark is None:
+        return "not YAML: it holds a character that no text file has", None
+    said = ", ".join(part for part in (error.context, error.problem) if part)
+    said = _QUOTED.sub("'…'", said.replace("\n", " "))
+    hint = "a value that begins with one of * & ! % @ ` or holds ': ' needs quotes"
+    return f"not YAML at column {mark.column + 1}: {said}; {hint}", mark.line + 1
 
 
 class _Builder:
@@ -119,7 +119,7 @@ class _Builder:
         self._open.add(id(node))
         try:
             if not _known(node.tag):
-                return Node(Odd(_no_such_tag(node.tag)), line=line)
+                return Node(Odd(_TAGGED), line=line)
             if isinstance(node, yaml.SequenceNode):
                 items = enumerate(node.value)
                 return Node([self.build(item, f"{path}[{n}]") for n, item in items], line=line)
@@ -161,10 +161,6 @@ def _known(tag: str) -> bool:
     return tag in ("tag:yaml.org,2002:seq", "tag:yaml.org,2002:map")
 
 
-def _no_such_tag(tag: str) -> str:
-    return f"has the YAML tag {tag}, which means nothing here" if len(tag) < 40 else "has a tag"
-
-
 def _scalar(node: yaml.ScalarNode) -> Odd | bool | int | float | str | None:
     text: str = node.value
     if _SURROGATE.search(text):
@@ -182,7 +178,7 @@ def _scalar(node: yaml.ScalarNode) -> Odd | bool | int | float | str | None:
             return float(text)
         case "int" | "float":
             return Odd("is a number in unusual notation; for a text, put it in quotes")
-    return Odd(_no_such_tag(node.tag))
+    return Odd(_TAGGED)
 
 
 def lookup(root: Node, path: str) -> Node:

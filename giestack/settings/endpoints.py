@@ -71,6 +71,7 @@ _KINDS = {
     ),
     "systemd": _Kind(("domain", "index", "name"), example="systemd:domain=INET:name=proxy"),
 }
+_LONGEST_SOCKET = 107  # unix(7): sun_path
 _FAMILIES = ("INET", "INET6", "UNIX")
 
 
@@ -88,6 +89,9 @@ class Endpoint:
             name: str(at.file(value, node)) if name in kind.paths else value
             for name, value in description.values.items()
         }
+        address = values.get("address", "")
+        if len(address.encode()) > _LONGEST_SOCKET:
+            raise Wrong(f"{address} is too long for a socket: {_LONGEST_SOCKET} bytes are allowed")
         if description.kind == "ssl":
             for name in sorted(kind.paths & values.keys()):
                 if not at.world.is_file(at.file(values[name], node)):

@@ -12,10 +12,10 @@ from pathlib import Path
 from giestack.settings.document import NOTHING, Node
 from giestack.settings.endpoints import escaped
 from giestack.settings.galaxy_file import KEY, GalaxyFile
-from giestack.settings.places import http_url
+from giestack.settings.places import Prefix, http_url
 from giestack.settings.problems import Report, Wrong
-from giestack.settings.reading import World, text_of
-from giestack.settings.unready import NO_MAPS_YET
+from giestack.settings.reading import Place, World, text_of
+from giestack.settings.unready import missing_map
 
 TOOLS_WORD = "interactivetool"
 GALAXYS_ID_SECRET = "USING THE DEFAULT IS NOT SECURE!"
@@ -68,24 +68,23 @@ class GalaxyDefaults:
     tools_host: str | None = None
 
 
-def galaxy_defaults(
-    galaxy: GalaxyFile, cookie_path: str, world: World, report: Report
-) -> GalaxyDefaults:
+def galaxy_defaults(galaxy: GalaxyFile, cookie_path: Node, place: Place) -> GalaxyDefaults:
     """All keys that Galaxy's file has a word on; `cookie_path` wins over Galaxy's, if any."""
-    taken = _Taken(galaxy, cookie_path, world, report)
+    taken = _Taken(galaxy, cookie_path, place)
     sources = taken.host, taken.tools, taken.maps, taken.front, taken.environments, taken.chat
     found = {path: node for source in sources for path, node in source()}
     return GalaxyDefaults(found, *taken.tools_below())
 
 
 class _Taken:
-    def __init__(self, galaxy: GalaxyFile, cookie_path: str, world: World, report: Report) -> None:
+    def __init__(self, galaxy: GalaxyFile, cookie_path: Node, place: Place) -> None:
         self._galaxy = galaxy
-        self._report = report
-        self._folders = folders(galaxy, world)
+        self._report = place.report
+        self._folders = folders(galaxy, place.world)
         # Galaxy sets its cookie for its URL prefix where no path is told.
-        told = (cookie_path, self._text("cookie_path"), self._text("galaxy_url_prefix"))
-        self._cookie_path = next((path for path in told if path), "/")
+        told = (cookie_path, self._option("cookie_path"), self._option("galaxy_url_prefix"))
+        paths = (cookie_path_in(node, place) for node in told)
+        self._cookie_path = next((path for path in paths if path is not None), "/")
         self._gx_it_proxy = _section(galaxy.gravity.get("gx_it_proxy", NOTHING))
         golang = self._text("dynamic_proxy") == "golang"
         self._golang = golang
@@ -140,15 +139,16 @@ class _Taken:
         return self._default(f"sqlite:///{self._folders.data / 'universe.sqlite'}")
 
     def _infrastructure(self) -> Node:
-        """Galaxy fills in ``${HOST_IP}`` and others while it runs; then nothing is known here."""
-        url, key = self._option("galaxy_infrastructure_url"), "galaxy.galaxy_infrastructure_url"
+        """Left out where it is no URL; Galaxy fills in ``${HOST_IP}`` and such while it runs."""
+        url = self._option("galaxy_infrastructure_url")
         try:
-            parsed = http_url(url.text, "a URL")
-        except Wrong as wrong:
             if not url.empty:
-                self._report.warn(key, f"is left out: {wrong} ({url.origin})")
+                http_url(url.text, "a URL")
+        except Wrong as wrong:
+            key = "galaxy.galaxy_infrastructure_url"
+            self._report.warn(key, f"is left out: {wrong} ({url.origin})")
             return NOTHING
-        return NOTHING if "$" in parsed.host else url
+        return url
 
     def tools(self) -> Found:
         """Interactive tools: where they are reached."""
@@ -183,12 +183,11 @@ class _Taken:
         file = self._text("dynamic_proxy_session_map")
         if not self._routes_by_cookie:
             return NOTHING
-        if "cookie" in NO_MAPS_YET:
+        part = missing_map("cookie")
+        if part is not None:
             where = f"dynamic_proxy_* in {self._galaxy.path}"
-            self._report.warn(
-                "proxy.session_maps",
-                f"this version of giestack has {NO_MAPS_YET['cookie']} ({where})",
-            )
+            text = f"this version of giestack has {part} ({where})"
+            self._report.warn("proxy.session_maps", text)
             return NOTHING
         path = self._in_data(file or "session_map.sqlite")
         if self._golang:
@@ -282,6 +281,14 @@ def folders(galaxy: GalaxyFile, world: World) -> Folders:
     if world.is_file(packaged / "universe.sqlite"):
         return Folders(root, packaged)
     return Folders(root, root / "database")
+
+
+def cookie_path_in(node: Node, place: Place) -> str | None:
+    """A cookie path that other paths can start with; None where none is told, or a bad one."""
+    try:
+        return None if node.empty else Prefix(root=True).read(node, place)
+    except Wrong:
+        return None  # the key's own kind says it
 
 
 def joined(*parts: str) -> str:

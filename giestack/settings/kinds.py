@@ -23,7 +23,8 @@ _LARGEST = 2**62
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?[0-9]{1,18}(\.[0-9]{0,18})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_FLAGS = dict.fromkeys(("true", "yes", "on", "1"), True)
+_FLAGS |= dict.fromkeys(("false", "no", "off", "0"), False)
 
 LogTarget = Path | Literal["stdout", "syslog", "off"]
 
@@ -97,7 +98,9 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Bytes, or with one of K, M, G, T (powers of 1024)."""
+    """Bytes, or with one of K, M, G, T (powers of 1024); 0, or else `low` or more."""
+
+    low: int = 0
 
     def read(self, node: Node, at: Place) -> int:
         text = text_of(node, "a size").strip()
@@ -105,6 +108,8 @@ class Size:
         size = float(match[1]) * _UNITS[(match[2] or "").upper()] if match else math.inf
         if size > _LARGEST or not size.is_integer():
             raise Wrong(f"must be a size in bytes, or like 512M or 20G, not {shown(text)}")
+        if 0 < size < self.low:
+            raise Wrong(f"must be {self.low} bytes or more, or 0 for no limit, not {shown(text)}")
         return int(size)
 
 

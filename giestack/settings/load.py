@@ -10,8 +10,13 @@ from dataclasses import dataclass, replace
 
 from giestack.settings.checks import check
 from giestack.settings.derive import derive
-from giestack.settings.document import Node, compose, lookup, with_node
-from giestack.settings.galaxy_defaults import GalaxyDefaults, galaxy_defaults, joined
+from giestack.settings.document import NOTHING, Node, compose, lookup, with_node
+from giestack.settings.galaxy_defaults import (
+    GalaxyDefaults,
+    cookie_path_in,
+    galaxy_defaults,
+    joined,
+)
 from giestack.settings.galaxy_file import KEY, read_galaxy_file
 from giestack.settings.kinds import PathOf, Section
 from giestack.settings.problems import Problem, Report, SettingsError, Wrong
@@ -51,25 +56,28 @@ def parse(text: str, world: World, overrides: Mapping[str, object] | None = None
         own = with_node(own, path, _node(value))
     place = Place("", world, report)
     galaxy = _galaxy(own, place)
-    written: Settings = attempt(_WHOLE_FILE, _filled(own, galaxy, report), place)
+    filled = _filled(own, galaxy, place)
+    written: Settings = attempt(_WHOLE_FILE, filled, place)
     settings = derive(written, own, galaxy, world, report)
     check(settings, own, report)
     refuse_unready(settings, written, report)
-    problems, warnings = _in_order(report.problems, own), _in_order(report.warnings, own)
+    problems, warnings = (
+        tuple(sorted((_placed(one, filled) for one in found), key=lambda one: one.line or 0))
+        for found in (report.problems, report.warnings)
+    )
     if problems:
         raise SettingsError(problems, warnings)
     return Loaded(settings, warnings)
 
 
-def _in_order(found: list[Problem], own: Node) -> tuple[Problem, ...]:
-    """As they stand in the file, with the line also for what only a later check has seen."""
-    found = [
-        replace(problem, line=lookup(own, problem.path).line)
-        if problem.path and problem.line is None
-        else problem
-        for problem in found
-    ]
-    return tuple(sorted(found, key=lambda problem: problem.line or 0))
+def _placed(problem: Problem, root: Node) -> Problem:
+    """With the line, or the origin, also for what only a later check has seen."""
+    node = lookup(root, problem.path)
+    if not problem.path or problem.line is not None:
+        return problem
+    if node.origin is not None and node.origin not in problem.text:
+        return replace(problem, text=f"{problem.text} ({node.origin})")
+    return replace(problem, line=node.line)
 
 
 def _galaxy(own: Node, place: Place) -> GalaxyDefaults | None:
@@ -83,11 +91,10 @@ def _galaxy(own: Node, place: Place) -> GalaxyDefaults | None:
     file = read_galaxy_file(path, place.world, place.report)
     if file is None:
         return None
-    cookie_path = lookup(own, "galaxy.cookie_path").text
-    return galaxy_defaults(file, cookie_path, place.world, place.report)
+    return galaxy_defaults(file, lookup(own, "galaxy.cookie_path"), place)
 
 
-def _filled(own: Node, galaxy: GalaxyDefaults | None, report: Report) -> Node:
+def _filled(own: Node, galaxy: GalaxyDefaults | None, place: Place) -> Node:
     """The file with what Galaxy's says where it says nothing itself."""
     filled = own
     for path, node in (galaxy.nodes if galaxy else {}).items():
@@ -100,10 +107,11 @@ def _filled(own: Node, galaxy: GalaxyDefaults | None, report: Report) -> Node:
             filled = with_node(filled, path, node)
         else:
             # Without its double proxy a site's tools cannot be reached; the rest can be missed.
-            tell = report.problem if path.startswith("proxy.forward.") else report.warn
+            needed = path.startswith("proxy.forward.")
+            tell = place.report.problem if needed else place.report.warn
             tell(path, f"this version of giestack has {part} ({node.origin})")
-    cookie_path = lookup(filled, "galaxy.cookie_path").text
-    if cookie_path.strip("/"):
+    cookie_path = cookie_path_in(lookup(filled, "galaxy.cookie_path"), place)
+    if cookie_path is not None:
         for path, parts in _PREFIXES.items():
             if lookup(filled, path).empty:
                 text = joined(cookie_path, *parts)
@@ -116,6 +124,8 @@ def _sections(root: Node) -> Mapping[str, Node]:
 
 
 def _node(value: object) -> Node:
+    if value is None:
+        return NOTHING
     if isinstance(value, (list, tuple)):
         return Node([_node(one) for one in value], origin=_COMMAND_LINE)
     text = str(value)

@@ -81,7 +81,7 @@ def host(text: str) -> str:
     name = text.lower()
     if ":" in name:
         try:
-            return str(IPv6Address(name.removeprefix("[").removesuffix("]")))
+            return str(IPv6Address(name[1:-1] if name[0] + name[-1] == "[]" else name))
         except ValueError:
             raise Wrong(f"must be a host name or an address, not {shown(text)}") from None
     if not name.isascii():

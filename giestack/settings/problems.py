@@ -1,9 +1,6 @@
 """What is wrong with a configuration: values, collected until all of them are known."""
 
-import re
 from dataclasses import dataclass, field
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +63,4 @@ class Report:
 
 def _printable(text: str) -> str:
     """One line, without anything a terminal would act upon."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)

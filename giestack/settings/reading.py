@@ -60,7 +60,8 @@ class Kind(Protocol):
 
 
 def shown(text: str) -> str:
-    """A value as it appears in a problem."""
+    """A value as it appears in a problem: not all of it if long, no password before an @."""
+    text = f"…{text[text.rindex('@') :]}" if "@" in text else text
     return repr(text if len(text) <= 60 else f"{text[:57]}…")
 
 

@@ -139,7 +139,7 @@ class Service:
 class Limits:
     """``proxy.limits``: 0 is no limit."""
 
-    head: Annotated[int, Size()] = 65536
+    head: Annotated[int, Size(low=1024)] = 65536
     body: Annotated[int, Size()] = 0
     connections: Annotated[int, COUNT] = 0
     connect_timeout: Annotated[float, SECONDS] = 5

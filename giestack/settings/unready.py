@@ -34,6 +34,11 @@ def missing_part(path: str) -> str | None:
     )
 
 
+def missing_map(kind: str) -> str | None:
+    """What this version lacks for a kind of session map, in words; None: nothing."""
+    return NO_MAPS_YET.get(kind)
+
+
 def refuse_unready(settings: Settings, given: Settings, report: Report) -> None:
     """Note a problem for everything that was asked for and is not there yet.
 
@@ -44,9 +49,10 @@ def refuse_unready(settings: Settings, given: Settings, report: Report) -> None:
         if _value(given, path) != _value(default, path):
             report.problem(path, f"this version of giestack has {text}")
     for number, source in enumerate(settings.proxy.session_maps):
-        if source.kind in NO_MAPS_YET:
+        part = missing_map(source.kind)
+        if part is not None:
             path = f"proxy.session_maps[{number}]"
-            report.problem(path, f"this version of giestack has {NO_MAPS_YET[source.kind]}")
+            report.problem(path, f"this version of giestack has {part}")
 
 
 def _value(settings: object, path: str) -> object:

@@ -1,0 +1,161 @@
+"""The command ``giestack``."""
+
+import io
+import os
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from giestack.cli import main
+from giestack.identity.cookie import CookieCodec
+
+SECRET = "giestack-test-secret-0123456789"
+KEY = "0123456789abcdef0123456789abcdef"
+COOKIE = CookieCodec(SECRET).encode(KEY)
+OTHER = CookieCodec(SECRET).encode("f" * 32)
+
+TABLES = f"""
+CREATE TABLE galaxy_user (
+  id INTEGER PRIMARY KEY, email TEXT, username TEXT, deleted BOOLEAN, purged BOOLEAN,
+  external BOOLEAN, active BOOLEAN);
+CREATE TABLE galaxy_session (
+  id INTEGER PRIMARY KEY, create_time TIMESTAMP, user_id INTEGER, session_key TEXT,
+  is_valid BOOLEAN, prev_session_id INTEGER, last_action TIMESTAMP);
+INSERT INTO galaxy_user VALUES (7, 'alice@example.org', 'alice', 0, 0, 0, 1);
+INSERT INTO galaxy_session VALUES (3, '2026-01-01 00:00:00.0', 7, '{KEY}', 1, NULL, NULL);
+"""
+
+
+class CommandCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+        self.patch(os, "environ", {})
+
+    def write(self, text: str, name: str = "giestack.yml") -> str:
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    def run_command(self, *argv: str, stdin: str = "") -> tuple[int, list[str]]:
+        """Exit status and the lines on standard output."""
+        self.patch(sys, "stdin", io.StringIO(stdin))
+        self.patch(sys, "stdout", io.StringIO())
+        self.patch(sys, "stderr", io.StringIO())
+        try:
+            status = main(argv)
+        except SystemExit as stop:
+            assert isinstance(stop.code, int)
+            status = stop.code
+        output = sys.stdout
+        assert isinstance(output, io.StringIO)
+        return status, output.getvalue().splitlines()
+
+
+class CommandTests(CommandCase):
+    def test_version(self) -> None:
+        status, lines = self.run_command("--version")
+        self.assertEqual(status, 0)
+        self.assertRegex(lines[0], r"^giestack [0-9]+\.[0-9]+")
+
+    def test_usage(self) -> None:
+        self.assertEqual(self.run_command(), (2, []))
+        self.assertEqual(self.run_command("zzz"), (2, []))
+        status, lines = self.run_command("--help")
+        self.assertEqual(status, 0)
+        self.assertIn("check-config", "\n".join(lines))
+
+
+class CheckConfigTests(CommandCase):
+    def test_good(self) -> None:
+        path = self.write("proxy: {listen: []}")
+        self.assertEqual(self.run_command("check-config", path), (0, [f"{path}: ok"]))
+
+    def test_warnings(self) -> None:
+        path = self.write("proxy: {session_maps: [a.sqlite]}")
+        status, lines = self.run_command("check-config", path)
+        self.assertEqual((status, lines[1:]), (0, [f"{path}: ok"]))
+        self.assertTrue(lines[0].startswith("warning: proxy.interactivetools_auth: is 'token'"))
+
+    def test_problems_one_per_line(self) -> None:
+        path = self.write("proxy:\n  prefix: x\n  session_maps: [a.sqlite]\n  limits: {head: y}\n")
+        status, lines = self.run_command("check-config", path)
+        self.assertEqual(status, 1)
+        starts = ["proxy.prefix: must", "proxy.limits.head: must", "warning: proxy.interactive"]
+        for line, start in zip(lines, starts, strict=True):
+            self.assertTrue(line.startswith(start), line)
+
+    def test_no_such_file(self) -> None:
+        path = self.folder / "no.yml"
+        self.assertEqual(
+            self.run_command("check-config", str(path)),
+            (1, [f"{path}: cannot be read: No such file or directory"]),
+        )
+
+    def test_looked_for_like_the_services(self) -> None:
+        os.environ["GIESTACK_CONFIG"] = path = self.write("proxy: {listen: []}")
+        self.assertEqual(self.run_command("check-config"), (0, [f"{path}: ok"]))
+
+    def test_nothing_found(self) -> None:
+        self.patch(Path, "cwd", lambda: self.folder)
+        status, lines = self.run_command("check-config")
+        self.assertEqual((status, len(lines)), (1, 1))
+        self.assertIn("--demo", lines[0])
+
+
+class WhoamiTests(CommandCase):
+    def setUp(self) -> None:
+        super().setUp()
+        database = self.folder / "universe.sqlite"
+        with closing(sqlite3.connect(database)) as connection:
+            connection.executescript(TABLES)
+        self.config = self.write(
+            f"galaxy: {{id_secret: {SECRET}, database_connection: 'sqlite:///{database}',"
+            " admin_users: 'alice@example.org'}"
+        )
+
+    def test_a_user(self) -> None:
+        status, lines = self.run_command("whoami", COOKIE, "--config", self.config)
+        self.assertEqual(status, 0)
+        self.assertIn("alice@example.org", lines[-1])
+        self.assertIn("an administrator", lines[-1])
+        self.assertNotIn("not an administrator", lines[-1])
+
+    def test_from_standard_input(self) -> None:
+        for text in (COOKIE, f"  galaxysession={COOKIE}\n", f"{COOKIE}\nmore"):
+            status, lines = self.run_command("whoami", "-", "--config", self.config, stdin=text)
+            self.assertEqual(status, 0)
+            self.assertIn("alice@example.org", lines[-1])
+
+    def test_nobody(self) -> None:
+        for cookie in (OTHER, "zz", ""):
+            status, lines = self.run_command("whoami", cookie, "--config", self.config)
+            self.assertEqual(status, 1)
+            self.assertTrue(lines[-1].startswith("verdict: refused"), lines)
+
+    def test_nobody_can_tell(self) -> None:
+        (self.folder / "universe.sqlite").unlink()
+        status, lines = self.run_command("whoami", COOKIE, "--config", self.config)
+        self.assertEqual(status, 1)
+        self.assertTrue(lines[-1].startswith("verdict: nobody can tell"))
+
+    def test_no_database(self) -> None:
+        path = self.write("proxy: {listen: []}", "empty.yml")
+        status, lines = self.run_command("whoami", COOKIE, "--config", path)
+        self.assertEqual((status, len(lines)), (1, 1))
+        self.assertIn("set galaxy.config_file", lines[0])
+
+    def test_a_configuration_that_cannot_be_used(self) -> None:
+        path = self.write("galaxy: {id_secret: abc}", "bad.yml")
+        status, lines = self.run_command("whoami", COOKIE, "--config", path)
+        self.assertEqual((status, len(lines)), (1, 1))
+        self.assertTrue(lines[0].startswith("galaxy.id_secret: must be 4 to 56 bytes"))
+
+    def test_secrets_are_not_told(self) -> None:
+        for cookie in (COOKIE, OTHER, "zz"):
+            _, lines = self.run_command("whoami", cookie, "--config", self.config)
+            for secret in (COOKIE, OTHER, KEY, SECRET):
+                self.assertNotIn(secret, "\n".join(lines))
