@@ -43,6 +43,7 @@ def assemble_demo(reactor: Any, folder: Path, port: int) -> Giestack:
     except DemoError as error:
         raise ValueError(str(error)) from None
     overrides = dict(flat(demo_settings(port)))
+    overrides["galaxy.id_secret"] = demo.folder.id_secret()
     settings = load(None, {}, demo.folder.path, overrides).settings
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     giestack = assemble(reactor, settings, DemoLogins(demo.host, demo.codec, in_thread))
