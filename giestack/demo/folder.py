@@ -28,6 +28,8 @@ class DemoFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(os.path.abspath(path))
+        if "?" in str(self.path):
+            raise DemoError(f"{self.path}: the URL of a SQLite database cannot hold a '?'")
         try:
             self._mark = self._enter()
         except OSError as error:
@@ -111,6 +113,8 @@ def write_whole(path: Path, text: str) -> None:
     """Write a file with mode 0600 so that nobody ever sees a part of it; raise OSError."""
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with open(
+        os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+    ) as file:
         file.write(text)
     new.replace(path)

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 import site
 import socket
 import sys
@@ -19,17 +18,9 @@ from twisted.logger import Logger
 from twisted.web.iweb import IAgent
 
 from giestack.demo.family import listener_uid, sweep
-from giestack.demo.folder import DemoFolder, write_whole
+from giestack.demo.folder import DemoFolder
 from giestack.demo.host import HostDatabase, Tool
-from giestack.demo.jupyter_config import (
-    NOTEBOOK,
-    LabPlace,
-    config_file,
-    config_text,
-    environment,
-    notebook,
-    runtime_dir,
-)
+from giestack.demo.jupyter_config import LabPlace, configure, environment, prepare
 from giestack.demo.jupyter_probe import LabProbe, OpenToAll
 from giestack.demo.program import Program
 from giestack.demo.session_map import SessionMap, new_token
@@ -140,7 +131,7 @@ class JupyterLab(Service):
                 self._say("missing", HOW_TO_INSTALL)
                 self._log.warn("{text}. The demo goes on without a notebook.", text=HOW_TO_INSTALL)
                 return
-            entry_url = await self._defer_to_thread(_prepare, self._folder)
+            entry_url = await self._defer_to_thread(prepare, self._folder)
             tool: Tool = await self._defer_to_thread(
                 self._host.request_tool, OWNER, "JupyterLab", new_token(), entry_url
             )
@@ -180,7 +171,7 @@ class JupyterLab(Service):
             f"X-Giestack-Demo-{secrets.token_hex(16)}",
         )
         self._say("starting", "JupyterLab is starting")
-        await self._defer_to_thread(_configure, self._folder, place)
+        await self._defer_to_thread(configure, self._folder, place, OWNER)
         await self._defer_to_thread(self._host.tool_started, tool)
         if not self.running:
             return True
@@ -305,22 +296,3 @@ def _free_port() -> int:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
         return port
-
-
-def _prepare(folder: DemoFolder) -> str:
-    """Make what a first start needs; return the path to open. Waits for the disk."""
-    if not folder.home.exists():
-        new = folder.home.with_name("alice.new")
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(mode=0o700)
-        write_whole(new / NOTEBOOK, notebook())
-        new.replace(folder.home)
-    folder.jupyter.mkdir(mode=0o700, exist_ok=True)
-    return f"lab/tree/{NOTEBOOK}" if (folder.home / NOTEBOOK).exists() else "lab"
-
-
-def _configure(folder: DemoFolder, place: LabPlace) -> None:
-    """Write the configuration and forget what a former run has left. Waits for the disk."""
-    shutil.rmtree(runtime_dir(folder), ignore_errors=True)
-    runtime_dir(folder).mkdir(mode=0o700)
-    write_whole(config_file(folder), config_text(folder, place, OWNER, root=os.geteuid() == 0))

@@ -1,16 +1,14 @@
-"""What the demo's Jupyter server is told: its configuration file, its environment, a notebook.
-
-All of it is made from values; nothing is written or started here.
-"""
+"""What the demo's Jupyter server is told: its configuration file, its environment, a notebook."""
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from giestack.demo.family import VARIABLE
-from giestack.demo.folder import DemoFolder
+from giestack.demo.folder import DemoFolder, write_whole
 
 NOTEBOOK = "Welcome.ipynb"
 
@@ -142,3 +140,23 @@ def notebook() -> str:
         {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5},
         indent=1,
     )
+
+
+def prepare(folder: DemoFolder) -> str:
+    """Make what a first start needs; return the path to open. Waits for the disk."""
+    if not folder.home.exists():
+        new = folder.home.with_name("alice.new")
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
+        write_whole(new / NOTEBOOK, notebook())
+        new.replace(folder.home)
+    folder.jupyter.mkdir(mode=0o700, exist_ok=True)
+    return f"lab/tree/{NOTEBOOK}" if (folder.home / NOTEBOOK).exists() else "lab"
+
+
+def configure(folder: DemoFolder, place: LabPlace, username: str) -> None:
+    """Write the configuration, forget what a former run has left. Waits for the disk."""
+    shutil.rmtree(runtime_dir(folder), ignore_errors=True)
+    runtime_dir(folder).mkdir(mode=0o700)
+    text = config_text(folder, place, username, root=os.geteuid() == 0)
+    write_whole(config_file(folder), text)

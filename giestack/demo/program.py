@@ -27,6 +27,7 @@ _PATIENCE = 6.5
 _OUTPUT_PATIENCE = 0.5
 _LINES = 20
 _LONGEST_LINE = 500
+_LONGEST_REST = 65_536
 
 
 class Program(ProcessProtocol):
@@ -46,6 +47,7 @@ class Program(ProcessProtocol):
         self._hide = hide
         self._lines: deque[str] = deque(maxlen=_LINES)
         self._rest = b""
+        self._overlong = False
         self._late: IDelayedCall | None = None
 
     def start(
@@ -73,16 +75,19 @@ class Program(ProcessProtocol):
     def stop(self) -> None:
         """Ask for the end, which comes within seconds; see ``ended``."""
         if self.running and self._late is None:
-            self.transport.closeStdin()
             self._expect(_PATIENCE, self._kill)
+            self.transport.closeStdin()
 
     def outReceived(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
-        self._rest = self._rest[-_LONGEST_LINE:]
         for line in lines:
             text = self._hide(line.decode("utf-8", "replace")).strip()
-            if text:
+            if text and not self._overlong:
                 self._lines.append(text[:_LONGEST_LINE])
+            self._overlong = False
+        if len(self._rest) > _LONGEST_REST:
+            # A piece of a line could be a piece of a secret: all of it is forgotten.
+            self._rest, self._overlong = b"", True
 
     errReceived = outReceived
 

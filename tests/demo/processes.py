@@ -39,11 +39,8 @@ def started(test, command, **options):
     )
 
     def end():
-        if process.poll() is None:
+        with process:
             process.kill()
-        process.stdin.close()
-        process.stdout.close()
-        process.wait(PATIENCE)
 
     test.addCleanup(end)
     return process

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -72,7 +73,7 @@ class SweepTests(SynchronousTestCase):
         def refuse(*arguments):
             raise PermissionError(1, "Operation not permitted")
 
-        with self.patch(family.signal, "pidfd_send_signal", refuse):
+        with self.patch(signal, "pidfd_send_signal", refuse):
             self.assertEqual(sweep(self.name), 1)
 
     def test_no_proc(self):

@@ -86,6 +86,11 @@ class FolderTests(SynchronousTestCase):
         self.path.write_text("a file")
         self.assertIn("File exists", self.refused())
 
+    def test_path_that_no_database_url_can_hold(self):
+        self.path = self.path.parent / "what?"
+        self.assertIn("cannot hold a '?'", self.refused())
+        self.assertFalse(self.path.exists())
+
     def test_another_users_folder(self):
         self.path.mkdir()
         self.patch(os, "geteuid", lambda: self.path.stat().st_uid + 1)

@@ -1,9 +1,11 @@
 """A program's family ends with it, and with whoever has started it."""
 
+import ctypes
 import os
 import signal
 import subprocess
 import sys
+import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -11,7 +13,7 @@ from giestack.demo import reaper
 from tests.demo.processes import ORPHAN, PATIENCE, Watched, number_from, started
 
 STUBBORN = "trap '' TERM; echo ready; while :; do sleep 1000; done"
-POLITE = "trap 'echo bye; exit 5' TERM; echo ready; while :; do sleep 1000 & wait; done"
+POLITE = "trap 'echo bye; kill $!; exit 5' TERM; echo ready; while :; do sleep 1000 & wait; done"
 
 
 class ReaperTests(SynchronousTestCase):
@@ -133,9 +135,9 @@ class PartTests(SynchronousTestCase):
             def __init__(self, name):
                 pass
 
-        self.patch(reaper.ctypes, "CDLL", Library)
-        self.assertIsNone(reaper._prctl(36, 1))
-        self.patch(reaper.os.path, "isdir", lambda path: False)
+        self.patch(ctypes, "CDLL", Library)
+        reaper._prctl(36, 1)
+        self.patch(os.path, "isdir", lambda path: False)
         self.assertEqual(reaper._children(), [])
 
     def test_parent(self):
@@ -151,10 +153,10 @@ class PartTests(SynchronousTestCase):
             killed.append((pid, number))
             raise PermissionError(1, "Operation not permitted")
 
-        self.patch(reaper.time, "monotonic", lambda: next(times))
-        self.patch(reaper.time, "sleep", lambda seconds: None)
-        self.patch(reaper.os, "waitpid", lambda pid, options: (0, 0))
-        self.patch(reaper.os, "kill", kill)
+        self.patch(time, "monotonic", lambda: next(times))
+        self.patch(time, "sleep", lambda seconds: None)
+        self.patch(os, "waitpid", lambda pid, options: (0, 0))
+        self.patch(os, "kill", kill)
         self.patch(reaper, "_children", lambda: [4321])
         reaper._kill_rest(3.0)
         self.assertEqual(killed, [(4321, signal.SIGKILL)] * 3)
