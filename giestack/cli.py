@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from giestack.identity.rules import GalaxyPolicy
 from giestack.settings.files import find_config, load
 from giestack.settings.problems import SettingsError
-from giestack.settings.schema import GalaxySettings
 
 _NO = ("verdict: refused", "verdict: nobody")
 
@@ -78,20 +76,10 @@ def _whoami(options: Namespace, environ: Mapping[str, str], cwd: Path) -> int:
     cookie = sys.stdin.readline() if options.cookie == "-" else options.cookie
     cookie = cookie.strip().removeprefix(f"{galaxy.cookie_name}=")
     # Late: the other commands need no database driver and should not wait for it.
+    from giestack.galaxy import galaxy_policy
     from giestack.identity.explain import explain
 
-    lines = explain(cookie, _policy(galaxy), galaxy.id_secret, galaxy.database_connection)
+    lines = explain(cookie, galaxy_policy(galaxy), galaxy.id_secret, galaxy.database_connection)
     for line in lines:
         print(line)
     return 1 if lines[-1].startswith(_NO) else 0
-
-
-def _policy(galaxy: GalaxySettings) -> GalaxyPolicy:
-    return GalaxyPolicy(
-        admin_users=frozenset(galaxy.admin_users),
-        session_duration=galaxy.session_duration,
-        require_login=galaxy.require_login,
-        use_remote_user=galaxy.use_remote_user,
-        remote_user_maildomain=galaxy.remote_user_maildomain,
-        single_user=galaxy.single_user,
-    )

@@ -7,14 +7,14 @@ in Galaxy's file are relative to Galaxy's own folders, so they are made absolute
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from giestack.settings.document import NOTHING, Node
 from giestack.settings.endpoints import escaped
 from giestack.settings.galaxy_file import KEY, GalaxyFile
+from giestack.settings.galaxy_folders import folders
 from giestack.settings.places import Prefix, http_url
 from giestack.settings.problems import Report, Wrong
-from giestack.settings.reading import Place, World, text_of
+from giestack.settings.reading import Place, text_of
 from giestack.settings.unready import missing_map
 
 TOOLS_WORD = "interactivetool"
@@ -40,18 +40,6 @@ _YES = ("true", "yes", "on", "1", "t", "y")  # Galaxy's string_as_bool
 _SAME_PORT = "would start another proxy on the same port: set it to false"
 
 Found = Iterator[tuple[str, Node]]
-
-
-@dataclass(frozen=True, slots=True)
-class Folders:
-    """Galaxy's folders.
-
-    :ivar root: Galaxy's root, where it is started.
-    :ivar data: its ``data_dir``.
-    """
-
-    root: Path
-    data: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,35 +240,6 @@ class _Taken:
         host = self._text("interactivetools_proxy_host")
         upstream = self._is_on("interactivetools_upstream_proxy")
         return word, host if upstream is False else None
-
-
-def folders(galaxy: GalaxyFile, world: World) -> Folders:
-    """Find Galaxy's folders as Galaxy and Gravity do, as far as the files tell.
-
-    The root is ``root_dir``, Gravity's ``galaxy_root``, ``$GALAXY_ROOT_DIR``, or the folder
-    above ``config/``. ``data_dir`` is ``database`` below it; but ``data`` beside the file where
-    Galaxy is an installed package with its database there.
-    """
-    beside = galaxy.path.parent
-    told = (
-        galaxy.options.get("root_dir", NOTHING).text,
-        galaxy.gravity.get("galaxy_root", NOTHING).text,
-        world.environ.get("GALAXY_ROOT_DIR", ""),
-    )
-    above = beside.parent if beside.name == "config" else beside
-    source = (
-        folder
-        for folder in (beside.parent, beside)
-        if world.is_file(folder / "lib/galaxy/__init__.py")
-    )
-    root = next((beside / folder for folder in told if folder), None) or next(source, above)
-    data = galaxy.options.get("data_dir", NOTHING).text
-    if data:
-        return Folders(root, root / data)
-    packaged = beside / "data"
-    if world.is_file(packaged / "universe.sqlite"):
-        return Folders(root, packaged)
-    return Folders(root, root / "database")
 
 
 def cookie_path_in(node: Node, place: Place) -> str | None:
