@@ -13,7 +13,7 @@ from giestack.demo import reaper
 from tests.demo.processes import ORPHAN, PATIENCE, Watched, number_from, started
 
 STUBBORN = "trap '' TERM; echo ready; while :; do sleep 1000; done"
-POLITE = "trap 'echo bye; kill $!; exit 5' TERM; echo ready; while :; do sleep 1000 & wait; done"
+POLITE = "sleep 1000 & trap 'kill $!; echo bye; exit 5' TERM; echo ready; wait"
 
 
 class ReaperTests(SynchronousTestCase):
