@@ -4,15 +4,17 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.error import ReactorNotRunning
+from twisted.logger import LogLevel
 from twisted.python.usage import Options as UsageOptions
 
 from giestack.listening import CannotListen
+from giestack.ops.event_log import EVENT_LOG, EventLog
 from giestack.parts import Giestack
 from giestack.settings.files import find_config, load
 from giestack.settings.load import Loaded
@@ -53,11 +55,14 @@ class Options(UsageOptions):
 
     def postOptions(self) -> None:
         install_reactor()
+        if self.parent is not None and not self.parent.get("logger"):
+            # twistd asks for its log after makeService, which by then knows the level.
+            EVENT_LOG.twistd = self.parent
+            self.parent["logger"] = f"{EventLog.__module__}.EVENT_LOG"
 
     def overrides(self) -> dict[str, object]:
         """What the command line says, by the path of the configuration key."""
         keys = {
-            "galaxy-config": "galaxy.config_file",
             "cookie": "galaxy.cookie_name",
             "proxyPathPrefix": "proxy.interactivetools_prefix",
             "forwardIP": "proxy.forward.ip",
@@ -66,11 +71,15 @@ class Options(UsageOptions):
         given: dict[str, object] = {
             key: self[option] for option, key in keys.items() if self[option] is not None
         }
+        if self["galaxy-config"] is not None:
+            given["galaxy.config_file"] = str(Path(self["galaxy-config"]).absolute())
         if self["ip"] is not None or self["port"] is not None:
             host = (self["ip"] or "localhost").replace(":", "\\:")
             given["proxy.listen"] = [f"tcp:{self['port'] or 8000}:interface={host}"]
         if self["sessions"] is not None:
-            given["proxy.session_maps"] = [self["sessions"]]
+            sessions = self["sessions"]
+            is_url = "://" in sessions
+            given["proxy.session_maps"] = [sessions if is_url else str(Path(sessions).absolute())]
         if self["pollingInterval"] is not None:
             given["proxy.polling_interval"] = f"{int(self['pollingInterval']) / 1000}"
         if self["reverseProxy"]:
@@ -103,7 +112,13 @@ def makeService(options: Options) -> Service:
         raise SystemExit("\n".join(f"giestack: {problem}" for problem in error.problems)) from None
     except (CannotListen, OSError, ValueError) as error:
         raise SystemExit(f"giestack: {error}") from None
-    reactor.callWhenRunning(_when_running, reactor, giestack)
+    reopen_access_log = giestack.reopen_logs
+
+    def reopen_logs() -> None:
+        reopen_access_log()
+        EVENT_LOG.reopen()
+
+    reactor.callWhenRunning(_when_running, reactor, reopen_logs)
     return giestack
 
 
@@ -114,6 +129,7 @@ def _configured(reactor: Any, options: Options) -> Giestack:
     if options["config"] is not None or options["galaxy-config"] is None:
         path = find_config(options["config"], os.environ, cwd)
     loaded = load(path, os.environ, cwd, overrides)
+    EVENT_LOG.level = LogLevel.levelWithName(loaded.settings.log.level)
     return _assembled(reactor, loaded)
 
 
@@ -137,7 +153,7 @@ def _demo(reactor: Any, options: Options) -> Giestack:
     return assemble_demo(reactor, Path.cwd() / options["demo-dir"], int(options["port"] or 8800))
 
 
-def _when_running(reactor: Any, giestack: Giestack) -> None:
+def _when_running(reactor: Any, reopen_logs: Callable[[], None]) -> None:
     """Take the signals over, which twistd would answer with status 143 or an abrupt end."""
 
     def stop() -> None:
@@ -149,7 +165,7 @@ def _when_running(reactor: Any, giestack: Giestack) -> None:
 
     def on_signals() -> None:
         signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(stop))
-        signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(giestack.reopen_logs))
+        signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(reopen_logs))
 
     # After the reactor has set its own.
     reactor.callLater(0, on_signals)

@@ -17,8 +17,9 @@ PATIENCE = 2.0
 
 # What a pipe takes without blocking once poll says that it takes something (POSIX: PIPE_BUF).
 _PIECE = select.PIPE_BUF
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | 0
 _FULL = frozenset((EAGAIN, EDQUOT, ENOSPC))
+_LINE_FEED = ord("\n")
 _STDOUT = 1
 _DAEMON_INFO = 3 << 3 | 6
 
@@ -82,11 +83,9 @@ class Descriptor:
                     raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
                 end = lines.rfind(b"\n", done, done + _PIECE) + 1 or done + _PIECE
                 done += os.write(self._descriptor, lines[done:end])
+                self._torn = lines[done - 1] != _LINE_FEED
         except OSError as error:
             raise Unwritten(error, max(lines.count(b"\n", 0, done) - begun, 0)) from None
-        finally:
-            if done:
-                self._torn = lines[done - 1] != ord("\n")
 
     def reopen(self) -> None:
         pass
