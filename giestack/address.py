@@ -1,6 +1,6 @@
 """Where a backend listens, as a value: TCP, TLS or a UNIX socket."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,15 @@ class Address:
     path: str = ""
     tls: bool = False
     ca_file: str | None = None
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __hash__(self) -> int:
+        # It is looked up in the pool for every request.
+        return self._hash
+
+    def __post_init__(self) -> None:
+        parts = (self.host, self.port, self.path, self.tls, self.ca_file)
+        object.__setattr__(self, "_hash", hash(parts))
 
     def authority(self) -> bytes:
         """The value of a Host field for this backend, where the client sent none."""

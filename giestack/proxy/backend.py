@@ -1,12 +1,10 @@
-"""One connection to a backend: sends requests, parses responses, tells the exchange.
+"""One connection to a backend: sends requests, and tells the exchange what comes back.
 
-A response is parsed by llhttp as far as needed: once a body's length is known and more than one
-read long, its bytes are only counted. Between two exchanges the connection idles in the pool.
+Between two exchanges the connection idles in the pool.
 """
 
 from typing import Protocol as Seam
 
-import httptools
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
@@ -14,24 +12,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from giestack.address import Address
+from giestack.proxy.response_parser import Fields, ParsedHead, ResponseParser
 from giestack.proxy.transport import Transport
-
-Fields = list[tuple[bytes, bytes]]
-
-
-class ParsedHead:
-    """A response head as the parser saw it."""
-
-    __slots__ = ("fields", "keep_alive", "reason", "status", "version")
-
-    def __init__(
-        self, status: int, reason: bytes, version: str, fields: Fields, keep_alive: bool
-    ) -> None:
-        self.status = status
-        self.reason = reason
-        self.version = version
-        self.fields = fields
-        self.keep_alive = keep_alive
 
 
 class Exchange(Seam):
@@ -89,26 +71,10 @@ class BackendConnection(Protocol):
         self._pool = pool
         self._exchange: Exchange | None = None
         self._tunnel = False
-        self._parser: httptools.HttpResponseParser | None = None
-        self._left = 0
-        self._head_only = False
-        self._until_close = False
-        self._keep_alive = False
+        self._response = ResponseParser()
         self._lost = False
         self._paused = False
         self._ended_cleanly = False
-        self._reset()
-
-    def _reset(self) -> None:
-        self._fields: Fields = []
-        self._trailers: Fields = []
-        self._reason = b""
-        self._heads: list[ParsedHead] = []
-        self._chunks: list[bytes] = []
-        self._in_body = False
-        self._done = False
-        self._excess = False
-        self._head_seen = False
 
     # What the exchange does.
 
@@ -118,17 +84,15 @@ class BackendConnection(Protocol):
         :param head_only: whether the request is a HEAD, whose answer has no body.
         """
         self._exchange = exchange
-        self._head_only = head_only
-        if self._parser is None:
-            self._parser = httptools.HttpResponseParser(self)
+        if self.used or head_only:
+            self._response.begin(head_only)
         self.transport.write(data)
 
     def release(self, reusable: bool) -> None:
         """End the exchange; keep the connection for another one where that is safe."""
         self._exchange = None
         self.used += 1
-        if reusable and self._keep_alive and not self._excess and not self._until_close:
-            self._reset()
+        if reusable and self._response.reusable and not self._lost:
             self.resume()
             self._pool.give_back(self)
         else:
@@ -175,96 +139,36 @@ class BackendConnection(Protocol):
         exchange = self._exchange
         if exchange is None:
             # Nobody asked: whatever this is, the next answer could not be trusted.
-            self._excess = True
             self._pool.forget(self)
             self.close()
         elif self._tunnel:
             exchange.tunnelled(data)
-        elif self._left:
-            self._count_body(exchange, data)
-        elif self._until_close:
-            exchange.response(None, data, [], False)
         else:
-            self._parse(exchange, data)
+            response = self._response
+            response.feed(data)
+            if response.interim or response.broken:
+                self._tell_odd(exchange, response)
+            elif response.head is not None or response.body or response.done:
+                exchange.response(response.head, response.body, response.trailers, response.done)
 
-    def _count_body(self, exchange: Exchange, data: bytes) -> None:
-        left = self._left - len(data)
-        if left < 0:
-            self._excess = True
-            data = data[: self._left]
-            left = 0
-        self._left = left
-        exchange.response(None, data, [], left == 0)
-
-    def _parse(self, exchange: Exchange, data: bytes) -> None:
-        assert self._parser is not None
-        rest: bytes | None = None
-        broken = False
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            rest = data[upgrade.args[0] :]
-        except httptools.HttpParserError:
-            # Junk after a complete answer only spoils the connection.
-            broken = not self._done
-            self._excess = True
-        self._tell(exchange, rest, broken)
-
-    def _tell(self, exchange: Exchange, rest: bytes | None, broken: bool) -> None:
-        heads, chunks = self._heads, self._chunks
-        final: ParsedHead | None = None
-        for head in heads:
-            if head.status >= 200:
-                final = head
-            elif head.status == 101:
-                if rest is None or broken:
+    def _tell_odd(self, exchange: Exchange, response: ResponseParser) -> None:
+        """Tell of what is not just a piece of an answer."""
+        interim, response.interim = response.interim, []
+        for head in interim:
+            if head.status == 101:
+                if response.switched is None:
                     exchange.backend_lost(False)
                 else:
                     self._tunnel = True
-                    exchange.switched(head, rest)
+                    exchange.switched(head, response.switched)
                 return
-            else:
-                exchange.interim(head)
-        if broken and not self._head_seen:
+            exchange.interim(head)
+        if response.broken and not response.started:
             exchange.backend_lost(False)
-            return
-        if heads:
-            self._heads = []
-        body = b""
-        if chunks:
-            body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-            self._chunks = []
-        if final is not None and not self._done:
-            self._skip_parser(final, len(body))
-        if self._done:
-            exchange.response(final, body, self._trailers, True)
-        elif final is not None or body:
-            exchange.response(final, body, [], False)
-        if broken:
-            exchange.backend_lost(False)
-
-    def _skip_parser(self, head: ParsedHead, arrived: int) -> None:
-        """After the head: find out how the body ends, and whether it must be parsed at all."""
-        if self._head_only:
-            # The parser would take the next answer for this one's body.
-            self._done = True
-            self._parser = None
-            return
-        length: int | None = None
-        chunked = False
-        for name, value in head.fields:
-            low = name.lower()
-            if low == b"content-length" and value.isdigit():
-                length = int(value)
-            elif low == b"transfer-encoding":
-                chunked = True
-        if length is not None:
-            self._left = length - arrived
-            self._parser = None
-        else:
-            self._until_close = not chunked
-            if self._until_close:
-                self._parser = None
+        elif response.started:
+            exchange.response(response.head, response.body, response.trailers, response.done)
+            if response.broken:
+                exchange.backend_lost(False)
 
     def readConnectionLost(self) -> None:
         if self._tunnel and self._exchange is not None:
@@ -284,7 +188,7 @@ class BackendConnection(Protocol):
         if exchange is None:
             return
         clean = self._ended_cleanly or reason.check(ConnectionDone) is not None
-        if self._until_close and clean:
+        if self._response.end(clean):
             exchange.response(None, b"", [], True)
         else:
             exchange.backend_lost(clean)
@@ -301,39 +205,3 @@ class BackendConnection(Protocol):
 
     def stopProducing(self) -> None:
         pass
-
-    # What the parser tells. Nothing is acted upon in here: a head may still turn out bad.
-
-    def on_message_begin(self) -> None:
-        if self._done:
-            self._excess = True
-
-    def on_status(self, reason: bytes) -> None:
-        self._reason += reason
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        (self._trailers if self._in_body else self._fields).append((name, value))
-
-    def on_headers_complete(self) -> None:
-        parser = self._parser
-        if parser is None or self._excess:
-            return
-        status = parser.get_status_code()
-        self._keep_alive = parser.should_keep_alive()
-        self._heads.append(
-            ParsedHead(
-                status, self._reason, parser.get_http_version(), self._fields, self._keep_alive
-            )
-        )
-        self._fields = []
-        self._reason = b""
-        if status >= 200:
-            self._in_body = self._head_seen = True
-
-    def on_body(self, data: bytes) -> None:
-        if not self._excess:
-            self._chunks.append(data)
-
-    def on_message_complete(self) -> None:
-        if self._head_seen:
-            self._done = True

@@ -7,7 +7,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from giestack.proxy.backend import BackendConnection, Fields, ParsedHead
+from giestack.proxy.backend import BackendConnection
 from giestack.proxy.decision import (
     Decision,
     Destination,
@@ -20,6 +20,7 @@ from giestack.proxy.decision import (
 from giestack.proxy.head import Malformed
 from giestack.proxy.request_head import framing, trailer_lines
 from giestack.proxy.response_head import BODILESS, ResponseHead
+from giestack.proxy.response_parser import Fields, ParsedHead
 from giestack.visitor import Anonymous, Identity
 
 if TYPE_CHECKING:
