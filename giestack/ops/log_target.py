@@ -17,7 +17,7 @@ PATIENCE = 2.0
 
 # What a pipe takes without blocking once poll says that it takes something (POSIX: PIPE_BUF).
 _PIECE = select.PIPE_BUF
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | 0
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 _FULL = frozenset((EAGAIN, EDQUOT, ENOSPC))
 _LINE_FEED = ord("\n")
 _STDOUT = 1

@@ -63,7 +63,7 @@ def _named(names: Sequence[bytes]) -> re.Pattern[bytes]:
     after = [re.escape(name) for name in _GALAXYS]
     if known := [re.escape(name) for name in names if name != b"*"]:
         after.append(rb"(?:[a-z0-9_-]{1,63}\.){0,3}(?:%b)(?![a-z0-9_-])" % b"|".join(known))
-    key = rb"[a-z0-9_]++-"
+    key = rb"-*+[a-z0-9_]++-"
     found = [rb"(?<![a-z0-9_-])%b(?=%b\.(?:%b))" % (key, _LABEL, b"|".join(after))]
     if b"*" in names:
         found.append(rb"(?:%b{2}|@|%%(?:25)*+40)%b" % (_SLASH, key))
