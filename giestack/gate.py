@@ -60,7 +60,9 @@ class Gate:
         place = self._locate(request.seen.host_name, path)
         if not access.needs_visitor(place, self.policy):
             return access.decide(place, request, self.policy, None, None)
-        visitor = self._check_session(request.fields.session_cookies, _remote_user(request))
+        fields = request.fields
+        remote_user = _remote_user(request) if fields.remote_user else None
+        visitor = self._check_session(fields.session_cookies, remote_user)
         if isinstance(visitor, Deferred):
             return visitor.addCallback(self._standing_of, place, request)
         return self._standing_of(visitor, place, request)

@@ -104,7 +104,9 @@ class ClientConnection(Protocol):
             self._next()
         elif incoming.partial == len(data):
             self.deadline = self.front.now + self.front.limits.head_timeout
-        self.regulate()
+        exchange = self._exchange
+        if self._paused or incoming.queue or (exchange is not None and not exchange.settled):
+            self.regulate()
 
     def readConnectionLost(self) -> None:
         if self._tunnel and self._exchange is not None:
@@ -246,13 +248,12 @@ class ClientConnection(Protocol):
         """The header lines for a backend; to None, giestack's own pages, as they came."""
         fields = request.fields
         if to is None:
-            return b"".join(
-                [
-                    b"%b: %b\r\n" % (name, value)
-                    for name, value in request.raw
-                    if name.lower() not in _FRAMING
-                ]
-            )
+            passed = [
+                b"%b: %b\r\n" % (name, value)
+                for name, value in request.raw
+                if name.lower() not in _FRAMING
+            ]
+            return b"".join(passed) + fields.framing
         if fields is self._known_fields and to is self._known_to:
             return self._known_lines
         lines = backend_fields(fields, request.seen, to)

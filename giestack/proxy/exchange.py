@@ -18,7 +18,7 @@ from giestack.proxy.decision import (
     Request,
 )
 from giestack.proxy.head import Malformed
-from giestack.proxy.request_head import framing, trailer_lines
+from giestack.proxy.request_head import trailer_lines
 from giestack.proxy.response_head import BODILESS, ResponseHead
 from giestack.proxy.response_parser import Fields, ParsedHead
 from giestack.visitor import Anonymous, Identity
@@ -44,7 +44,7 @@ class Exchange:
     :ivar received: body or tunnel bytes passed to the backend.
     :ivar sent: body or tunnel bytes passed to the client.
     :ivar started: seconds of the clock when the request's head was complete.
-    :ivar asked: the same when the request went to the backend; 0.0 before.
+    :ivar asked: the same when it was decided what becomes of the request.
     :ivar answered: the same when the backend's head arrived; 0.0 before.
     :ivar tunnel: whether the connection has become a tunnel.
     """
@@ -89,9 +89,15 @@ class Exchange:
             return
         if isinstance(decision, Deferred):
             self._waiting = decision
-            decision.addCallback(self._decided).addErrback(self._failed)
+            decision.addCallback(self._decided_late).addErrback(self._failed)
         else:
+            self.asked = self.started
             self._decided(decision)
+
+    def _decided_late(self, decision: Decision) -> None:
+        self.asked = self._client.front.clock.seconds()
+        self._decided(decision)
+        self._client.regulate()
 
     def _failed(self, failure: Failure) -> None:
         if self._over and failure.check(CancelledError):
@@ -126,23 +132,12 @@ class Exchange:
         if front.limits.body and (fields.content_length or 0) > front.limits.body:
             self.refuse(Refuse(413, "too-large", "The request is larger than allowed here."))
             return
-        self.asked = front.clock.seconds()
-        if self._may_repeat():
+        if self.request.fields.plain and self.request.method in _IDEMPOTENT:
             backend = front.pool.idle(destination.address)
             if backend is not None:
                 self._attach(backend)
                 return
         self._connect(destination)
-
-    def _may_repeat(self) -> bool:
-        """Whether the request can be sent again if a kept connection turns out to be dead."""
-        fields = self.request.fields
-        return (
-            self.request.method in _IDEMPOTENT
-            and not fields.chunked
-            and not fields.content_length
-            and not fields.websocket
-        )
 
     def _connect(self, destination: Destination) -> None:
         try:
@@ -200,16 +195,18 @@ class Exchange:
         client.wait_for_backend()
         self._backend = backend
         request = self.request
-        head = b"%b %b HTTP/1.1\r\n%b%b" % (
+        head = b"%b %b HTTP/1.1\r\n%b" % (
             request.method,
             self._target,
             client.backend_fields(request, self.destination),
-            framing(request),
         )
-        body = self._take_body() if request.body or request.complete else b""
-        if self._over:
-            return
-        backend.send_request(self, head + body, request.method == b"HEAD")
+        if request.complete and request.fields.plain:
+            self._pushed_end = True
+        else:
+            head += self._take_body()
+            if self._over:
+                return
+        backend.send_request(self, head, request.method == b"HEAD")
 
     # The request's body.
 
@@ -241,6 +238,11 @@ class Exchange:
             forbidden = self._client.front.guarded.identity_headers
             chunk += b"0\r\n%b\r\n" % trailer_lines(request.trailers, forbidden)
         return chunk
+
+    @property
+    def settled(self) -> bool:
+        """Whether all of the request is passed on, so that the client need not be slowed down."""
+        return self._pushed_end and not self._backend_full
 
     def wants_less(self) -> bool:
         """Whether the client should not be read from now."""
@@ -275,7 +277,7 @@ class Exchange:
             out += body
         client = self._client
         if not complete:
-            if self._hold is None and head is None:
+            if self._hold is None:
                 self._hold = client.front.hold(self.visitor, self.cut)
             client.wait_for_backend()
             client.write(out)
@@ -344,7 +346,8 @@ class Exchange:
         elif self.status:
             # An answer cut short must not look complete (RFC 9112 section 8).
             self.abort()
-        elif backend is not None and backend.used and self._may_repeat() and self.destination:
+        elif backend is not None and backend.used and self.destination:
+            # It had been kept for too long: only what can be repeated was sent on it.
             self._connect(self.destination)
         else:
             self._unreachable()

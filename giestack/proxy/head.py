@@ -131,6 +131,9 @@ class RequestFields:
     :ivar expect_continue: whether the client waits for ``100 Continue``.
     :ivar session_cookies: the values sent for the session cookie, quotes removed.
     :ivar cookie: the Cookie line to pass on, without hidden cookies, or b"".
+    :ivar plain: whether nothing but the head is sent, and nothing but an answer expected.
+    :ivar framing: the lines for a backend that say how the body is delimited, and what else is
+        between two hops only; with the blank line.
     :ivar passed: (canonical name, whole line) of each field that passes unchanged.
     :ivar lines: those lines joined.
     """
@@ -145,12 +148,14 @@ class RequestFields:
         "forwarded_for",
         "forwarded_host",
         "forwarded_proto",
+        "framing",
         "host",
         "host_name",
         "keep_alive",
         "lines",
         "origin",
         "passed",
+        "plain",
         "real_ip",
         "referer",
         "remote_user",
@@ -195,6 +200,8 @@ class RequestFields:
         self._read_framing(special, version)
         self._read_connection(special, version)
         self._read_cookies(special.get(b"cookie", ()), guarded)
+        self.plain = not (self.chunked or self.content_length or self.websocket)
+        self.framing = self._framing()
         self._read_claims(special, passed)
         named = {canonical(token) for token in self.connection - _HOP_BY_HOP}
         if named:
@@ -232,6 +239,16 @@ class RequestFields:
             if [e.lower() for e in expected] != [b"100-continue"]:
                 raise Malformed(417, "unknown expectation")
             self.expect_continue = True
+
+    def _framing(self) -> bytes:
+        if self.websocket:
+            return b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        expect = b"Expect: 100-continue\r\n" if self.expect_continue else b""
+        if self.chunked:
+            return expect + b"Transfer-Encoding: chunked\r\n\r\n"
+        if self.content_length is not None:
+            return b"%bContent-Length: %d\r\n\r\n" % (expect, self.content_length)
+        return b"\r\n"
 
     def _read_connection(self, special: dict[bytes, list[bytes]], version: str) -> None:
         self.connection = tokens = list_tokens(special.get(b"connection", ()))

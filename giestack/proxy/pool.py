@@ -71,6 +71,8 @@ class Pool:
         self, clock: IReactorTime, endpoint_for: Callable[[Address], IStreamClientEndpoint]
     ) -> None:
         self._clock = clock
+        # As of the last sweep: precise enough, and asked for with every request.
+        self._now = clock.seconds()
         self._endpoint_for = endpoint_for
         self._idle: dict[Address, list[BackendConnection]] = {}
         self._leaving: set[BackendConnection] = set()
@@ -99,7 +101,7 @@ class Pool:
         if len(waiting) >= IDLE_PER_ADDRESS:
             connection.close()
             return
-        connection.idle_since = self._clock.seconds()
+        connection.idle_since = self._now
         waiting.append(connection)
 
     def forget(self, connection: BackendConnection) -> None:
@@ -113,12 +115,12 @@ class Pool:
 
     def leaving(self, connection: BackendConnection) -> None:
         """A connection is closing; where the backend does not read what is left, it is cut."""
-        connection.idle_since = self._clock.seconds()
+        connection.idle_since = self._now
         self._leaving.add(connection)
 
     def sweep(self) -> None:
         """Close what has been idle for too long; call this every few seconds."""
-        now = self._clock.seconds()
+        now = self._now = self._clock.seconds()
         for connection in [c for c in self._leaving if c.idle_since < now - LEAVE_LIMIT]:
             connection.close()
         too_old = now - IDLE_LIMIT

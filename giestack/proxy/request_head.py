@@ -2,7 +2,7 @@
 
 from collections.abc import Container
 
-from giestack.proxy.decision import Destination, Request
+from giestack.proxy.decision import Destination
 from giestack.proxy.head import Fields, RequestFields, Seen, canonical
 
 _NOT_IN_TRAILERS = frozenset(
@@ -14,7 +14,7 @@ _PREFIXES_NOT_IN_TRAILERS = (b"x-forwarded-", b"x-real-", b"access-control-")
 
 
 def backend_fields(fields: RequestFields, seen: Seen, to: Destination) -> bytes:
-    """The header lines for a backend, without those of framing and without the blank line.
+    """The header lines for a backend, with the blank line.
 
     Host is kept as the client sent it; hidden cookies, hop-by-hop fields, and everything that
     only giestack may say are already gone from ``fields``.
@@ -37,20 +37,8 @@ def backend_fields(fields: RequestFields, seen: Seen, to: Destination) -> bytes:
     if fields.cookie:
         parts.append(b"Cookie: %b\r\n" % fields.cookie)
     parts += [b"%b: %b\r\n" % header for header in to.headers]
+    parts.append(fields.framing)
     return b"".join(parts)
-
-
-def framing(request: Request) -> bytes:
-    """The lines that say how the body is delimited, and what else is between two hops only."""
-    fields = request.fields
-    if fields.websocket:
-        return b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-    expect = b"Expect: 100-continue\r\n" if fields.expect_continue else b""
-    if fields.chunked:
-        return expect + b"Transfer-Encoding: chunked\r\n\r\n"
-    if fields.content_length is not None:
-        return b"%bContent-Length: %d\r\n\r\n" % (expect, fields.content_length)
-    return b"\r\n"
 
 
 def trailer_lines(trailers: Fields, forbidden: Container[bytes] = ()) -> bytes:

@@ -119,10 +119,6 @@ class RequestParser:
 
     # What llhttp calls.
 
-    def on_message_begin(self) -> None:
-        self._url = b""
-        self._raw = []
-
     def on_url(self, url: bytes) -> None:
         self._url += url
 
@@ -135,6 +131,7 @@ class RequestParser:
         self._arriving = request = Request(
             parser.get_method(), self._url, parser.get_http_version(), self._raw
         )
+        self._url = b""
         # What comes after the head are trailers.
         self._raw = request.trailers
         self.partial = 0
@@ -149,4 +146,5 @@ class RequestParser:
         assert self._arriving is not None and self._parser is not None
         self._arriving.complete = True
         self._arriving.keep_alive = self._parser.should_keep_alive()
+        self._raw = []
         self.partial = 0
