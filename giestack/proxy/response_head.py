@@ -5,9 +5,11 @@ to set Galaxy's session cookie, to open itself to other origins, or to change ru
 the whole origin (RFC 9110 section 7.6.1 for what is between two hops only).
 """
 
+import re
+from http import HTTPStatus
 from typing import Protocol
 
-from giestack.proxy.head import Malformed, list_tokens
+from giestack.proxy.head import Malformed, cookie_search, list_tokens
 
 _HOP_BY_HOP = frozenset(
     b"connection keep-alive proxy-connection proxy-authenticate te transfer-encoding "
@@ -15,18 +17,33 @@ _HOP_BY_HOP = frozenset(
 )
 
 # Each of these speaks for the whole origin, of which the backend has only a path.
-_ORIGIN_WIDE = frozenset(
-    b"alt-svc clear-site-data nel public-key-pins service-worker-allowed set-cookie2 "
+ORIGIN_WIDE = frozenset(
+    b"accept-ch alt-svc clear-site-data nel public-key-pins report-to sec-session-registration "
+    b"secure-session-registration service-worker-allowed set-cookie2 set-login "
     b"strict-transport-security".split()
+)
+
+# A front takes these for orders: nginx would answer an X-Accel-Redirect of a container with any
+# file that one of its internal locations leads to, and Galaxy's documented one leads to ``/``.
+# X-Accel-Buffering is harmless, and server-sent events need it.
+FOR_FRONTS = frozenset(
+    b"x-accel-charset x-accel-expires x-accel-limit-rate x-accel-redirect x-lighttpd-send-file "
+    b"x-lighttpd-send-tempfile x-litespeed-location x-reproxy-url x-sendfile x-sendfile2".split()
 )
 
 _CORS_PREFIX = b"access-control-"
 
-_SPECIAL = _HOP_BY_HOP | _ORIGIN_WIDE | {b"content-length", b"set-cookie", b"vary"}
+# What giestack itself says where an origin is allowed.
+_CORS_OURS = frozenset((b"access-control-allow-origin", b"access-control-allow-credentials"))
+
+_SPECIAL = _HOP_BY_HOP | ORIGIN_WIDE | FOR_FRONTS | {b"content-length", b"set-cookie", b"vary"}
 
 BODILESS = frozenset((204, 304))
 """Statuses without a body, whatever the head says (RFC 9112 section 6.3)."""
 
+_PHRASES = frozenset(status.phrase.encode() for status in HTTPStatus)
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_COOKIE_NAME = re.compile(rb"[^\x00-\x20\x7f-\xff\",;=\\]+")
 
 # What is done with a field, by its name in the letter case that backends use: the lower-cased
 # name itself where it is special, else one of these two.
@@ -79,6 +96,10 @@ class ResponseHead:
         """
         if parsed.version not in ("1.1", "1.0"):
             raise Malformed(502, "the backend speaks another version of HTTP")
+        if not 100 <= parsed.status <= 999:
+            raise Malformed(502, "the backend sent an impossible status")
+        if parsed.reason not in _PHRASES and _CONTROL.search(parsed.reason):
+            raise Malformed(502, "the backend sent a control character")
         self.status = parsed.status
         self.reason = parsed.reason
         self.chunked = False
@@ -104,6 +125,7 @@ class ResponseHead:
                 vary.append(value)
             elif (
                 hidden_cookies is None
+                or (allowed_origin is not None and name.lower() not in _CORS_OURS)
                 if kind == _CORS
                 else kind == b"set-cookie"
                 and (hidden_cookies is None or cookie_allowed(value, host_name, hidden_cookies))
@@ -136,12 +158,14 @@ def cookie_allowed(value: bytes, host_name: bytes, hidden: frozenset[bytes]) -> 
     """Whether a backend may set this cookie on the host that it shares with others.
 
     A cookie without a name is refused too: browsers send it back as its bare value, which may
-    read ``galaxysession=…``. So is a Domain attribute for any but the visitor's own host name.
+    read ``galaxysession=…``. So is a value in which a parser may find such a cookie, a name that
+    parsers read differently, and a Domain attribute for any but the visitor's own host name.
     """
     pair, _, attributes = value.partition(b";")
     name, equals, _ = pair.partition(b"=")
-    name = name.strip(b" \t").lower()
-    if not equals or not name or name in hidden:
+    if not equals or not _COOKIE_NAME.fullmatch(name.strip(b" \t")):
+        return False
+    if cookie_search(hidden)(pair.lower()):
         return False
     for attribute in attributes.split(b";"):
         key, _, domain = attribute.partition(b"=")
