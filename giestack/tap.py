@@ -81,12 +81,21 @@ class Options(UsageOptions):
             is_url = "://" in sessions
             given["proxy.session_maps"] = [sessions if is_url else str(Path(sessions).absolute())]
         if self["pollingInterval"] is not None:
-            given["proxy.polling_interval"] = f"{int(self['pollingInterval']) / 1000}"
+            milliseconds = whole("pollingInterval", self["pollingInterval"])
+            given["proxy.polling_interval"] = f"{milliseconds / 1000}"
         if self["reverseProxy"]:
             given["proxy.forward.reverse_proxy"] = True
         if self["verbose"]:
             given["log.level"] = "debug"
         return given
+
+
+def whole(option: str, text: str) -> int:
+    """The value of an option that is a whole number; ValueError that names the option."""
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"--{option} must be a whole number, not {text!r}") from None
 
 
 def install_reactor() -> None:
@@ -150,7 +159,8 @@ def make_data_dir(settings: Settings) -> None:
 def _demo(reactor: Any, options: Options) -> Giestack:
     from giestack.demo_assembly import assemble_demo
 
-    return assemble_demo(reactor, Path.cwd() / options["demo-dir"], int(options["port"] or 8800))
+    port = whole("port", options["port"] or "8800")
+    return assemble_demo(reactor, Path.cwd() / options["demo-dir"], port)
 
 
 def _when_running(reactor: Any, reopen_logs: Callable[[], None]) -> None:
