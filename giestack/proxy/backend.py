@@ -30,14 +30,22 @@ class Exchange(Seam):
     def switched(self, head: ParsedHead, early: bytes) -> None:
         """The backend answered 101; ``early`` are the first bytes of the new protocol."""
 
-    def tunnelled(self, data: bytes) -> None:
-        """Bytes of the new protocol."""
-
-    def backend_half_closed(self) -> None:
-        """The backend will send no more; it may still read."""
-
     def backend_lost(self, clean: bool) -> None:
         """The connection ended before the answer was complete."""
+
+    def pause_client(self) -> None: ...
+
+    def resume_client(self) -> None: ...
+
+
+class Tunnel(Seam):
+    """What a backend connection tells the tunnel that it has become one end of."""
+
+    def tunnelled(self, data: bytes) -> None: ...
+
+    def backend_half_closed(self) -> None: ...
+
+    def backend_lost(self, clean: bool) -> None: ...
 
     def pause_client(self) -> None: ...
 
@@ -70,7 +78,7 @@ class BackendConnection(Protocol):
         self.idle_since = 0.0
         self._pool = pool
         self._exchange: Exchange | None = None
-        self._tunnel = False
+        self._tunnel: Tunnel | None = None
         self._response = ResponseParser()
         self._lost = False
         self._paused = False
@@ -98,9 +106,16 @@ class BackendConnection(Protocol):
         else:
             self.close()
 
+    def become_tunnel(self, tunnel: Tunnel) -> None:
+        """From here on only bytes are relayed."""
+        self._exchange = None
+        self._tunnel = tunnel
+        self._response = _NO_RESPONSE
+
     def close(self) -> None:
         """End the connection at once; nothing of it is of use any more."""
         self._exchange = None
+        self._tunnel = None
         if not self._lost:
             self.transport.unregisterProducer()
             self.transport.abortConnection()
@@ -118,6 +133,7 @@ class BackendConnection(Protocol):
     def finish(self) -> None:
         """End the connection after what is written has gone out."""
         self._exchange = None
+        self._tunnel = None
         if not self._lost:
             self.transport.unregisterProducer()
             self.transport.loseConnection()
@@ -136,13 +152,14 @@ class BackendConnection(Protocol):
         self.transport.registerProducer(self, True)
 
     def dataReceived(self, data: bytes) -> None:
+        if self._tunnel is not None:
+            self._tunnel.tunnelled(data)
+            return
         exchange = self._exchange
         if exchange is None:
             # Nobody asked: whatever this is, the next answer could not be trusted.
             self._pool.forget(self)
             self.close()
-        elif self._tunnel:
-            exchange.tunnelled(data)
         else:
             response = self._response
             response.feed(data)
@@ -159,7 +176,6 @@ class BackendConnection(Protocol):
                 if response.switched is None:
                     exchange.backend_lost(False)
                 else:
-                    self._tunnel = True
                     exchange.switched(head, response.switched)
                 return
             exchange.interim(head)
@@ -171,8 +187,8 @@ class BackendConnection(Protocol):
                 exchange.backend_lost(False)
 
     def readConnectionLost(self) -> None:
-        if self._tunnel and self._exchange is not None:
-            self._exchange.backend_half_closed()
+        if self._tunnel is not None:
+            self._tunnel.backend_half_closed()
         else:
             self._ended_cleanly = True
             self.transport.unregisterProducer()
@@ -185,23 +201,35 @@ class BackendConnection(Protocol):
         self._lost = True
         self._pool.forget(self)
         exchange, self._exchange = self._exchange, None
+        tunnel, self._tunnel = self._tunnel, None
+        if tunnel is not None:
+            tunnel.backend_lost(self._is_clean(reason))
         if exchange is None:
             return
-        clean = self._ended_cleanly or reason.check(ConnectionDone) is not None
+        clean = self._is_clean(reason)
         if self._response.end(clean):
             exchange.response(None, b"", [], True)
         else:
             exchange.backend_lost(clean)
 
+    def _is_clean(self, reason: Failure) -> bool:
+        return self._ended_cleanly or reason.check(ConnectionDone) is not None
+
     # The transport's buffer is full, or empty again.
 
     def pauseProducing(self) -> None:
-        if self._exchange is not None:
-            self._exchange.pause_client()
+        partner = self._tunnel or self._exchange
+        if partner is not None:
+            partner.pause_client()
 
     def resumeProducing(self) -> None:
-        if self._exchange is not None:
-            self._exchange.resume_client()
+        partner = self._tunnel or self._exchange
+        if partner is not None:
+            partner.resume_client()
 
     def stopProducing(self) -> None:
         pass
+
+
+# A tunnel may stay open for days: nothing is kept for it that it does not need.
+_NO_RESPONSE = ResponseParser()

@@ -25,6 +25,7 @@ from giestack.proxy.head import (
 from giestack.proxy.request_head import backend_fields
 from giestack.proxy.request_parser import RequestParser
 from giestack.proxy.transport import Transport
+from giestack.proxy.tunnel import Tunnel
 
 if TYPE_CHECKING:
     from giestack.proxy.front import Front
@@ -55,7 +56,7 @@ class ClientConnection(Protocol):
         self.blocked = False
         self._secure = False
         self._exchange: Exchange | None = None
-        self._tunnel = False
+        self._tunnel: Tunnel | None = None
         self._incoming = RequestParser(front.limits.head, self._fields_of)
         self._paused = False
         self._closing = False
@@ -86,9 +87,8 @@ class ClientConnection(Protocol):
             self._next()
 
     def dataReceived(self, data: bytes) -> None:
-        if self._tunnel:
-            if self._exchange is not None:
-                self._exchange.from_client(data)
+        if self._tunnel is not None:
+            self._tunnel.from_client(data)
             return
         if self._closing:
             return
@@ -109,8 +109,8 @@ class ClientConnection(Protocol):
             self.regulate()
 
     def readConnectionLost(self) -> None:
-        if self._tunnel and self._exchange is not None:
-            self._exchange.client_half_closed()
+        if self._tunnel is not None:
+            self._tunnel.client_half_closed()
         elif self._closing:
             self.transport.loseConnection()
         elif self._exchange is not None:
@@ -127,20 +127,22 @@ class ClientConnection(Protocol):
         self._closing = True
         self.deadline = 0.0
         self._incoming.queue.clear()
-        exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            exchange.client_gone()
-        self.front.disconnected(self, self._tunnel)
+        self._leave()
+        self.front.disconnected(self)
 
     def pauseProducing(self) -> None:
         self.blocked = True
-        if self._exchange is not None:
+        if self._tunnel is not None:
+            self._tunnel.pause_backend()
+        elif self._exchange is not None:
             self._exchange.pause_backend()
             self.deadline = self.front.now + self.front.limits.idle_timeout
 
     def resumeProducing(self) -> None:
         self.blocked = False
-        if self._exchange is not None:
+        if self._tunnel is not None:
+            self._tunnel.resume_backend()
+        elif self._exchange is not None:
             self._exchange.resume_backend()
             self.wait_for_backend()
         else:
@@ -198,10 +200,13 @@ class ClientConnection(Protocol):
 
     def regulate(self) -> None:
         """Read from the client, or not, as what is under way allows."""
-        exchange = self._exchange
-        pause = len(self._incoming.queue) >= QUEUE or (
-            exchange is not None and exchange.wants_less()
-        )
+        if self._tunnel is not None:
+            pause = self._tunnel.full
+        else:
+            exchange = self._exchange
+            pause = (exchange is not None and exchange.wants_less()) or len(
+                self._incoming.queue
+            ) >= QUEUE
         if pause != self._paused and not self._lost:
             self._paused = pause
             if pause:
@@ -212,7 +217,7 @@ class ClientConnection(Protocol):
     def wait_for_backend(self) -> None:
         """Something has moved: the exchange has its time again from now."""
         exchange = self._exchange
-        if exchange is None or exchange.tunnel:
+        if exchange is None:
             return
         limits = self.front.limits
         wait = limits.response_timeout if exchange.request.complete else limits.idle_timeout
@@ -298,17 +303,18 @@ class ClientConnection(Protocol):
 
     # Tunnels.
 
-    def become_tunnel(self) -> None:
+    def become_tunnel(self, tunnel: Tunnel) -> None:
         """From here on what the client sends goes to the backend as it is."""
-        self._tunnel = True
+        self._exchange = None
+        self._tunnel = tunnel
         self.deadline = 0.0
         self.front.tunnels += 1
         early = self._incoming.early
         # A tunnel may stay open for days: keep nothing for it that it does not need.
         self._incoming = _NOTHING_INCOMING
         self._known_raw = self._known_fields = self._known_seen = self._known_to = None
-        if early and self._exchange is not None:
-            self._exchange.from_client(early)
+        if early:
+            tunnel.from_client(early)
         self.regulate()
 
     def half_close(self) -> None:
@@ -319,7 +325,9 @@ class ClientConnection(Protocol):
             self.transport.loseWriteConnection()
 
     def end_tunnel(self, clean: bool) -> None:
-        self._exchange = None
+        """The backend is gone; what it has sent still goes out, unless it was reset."""
+        self._tunnel = None
+        self.front.tunnels -= 1
         if clean:
             self._closing = True
             self.transport.unregisterProducer()
@@ -345,7 +353,7 @@ class ClientConnection(Protocol):
 
     def drain(self) -> None:
         """Finish what is under way, then close; a tunnel is closed at once."""
-        if self._tunnel:
+        if self._tunnel is not None:
             self.abort()
         elif self._exchange is None and not self._closing:
             self._close()
@@ -370,12 +378,20 @@ class ClientConnection(Protocol):
         self.deadline = self.front.now + LINGER
         self.transport.loseWriteConnection()
 
+    def _leave(self) -> None:
+        """Tell whoever works for the client that it will not be there any more."""
+        partner = self._tunnel or self._exchange
+        self._exchange = None
+        if self._tunnel is not None:
+            self._tunnel = None
+            self.front.tunnels -= 1
+        if partner is not None:
+            partner.client_gone()
+
     def abort(self) -> None:
         """Close at once; the client sees that something was cut short."""
         self._closing = True
-        exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            exchange.client_gone()
+        self._leave()
         if not self._lost:
             self.transport.unregisterProducer()
             self.transport.abortConnection()

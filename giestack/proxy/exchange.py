@@ -19,8 +19,9 @@ from giestack.proxy.decision import (
 )
 from giestack.proxy.head import Malformed
 from giestack.proxy.request_head import trailer_lines
-from giestack.proxy.response_head import BODILESS, ResponseHead
+from giestack.proxy.response_head import ResponseHead, client_head, status_line
 from giestack.proxy.response_parser import Fields, ParsedHead
+from giestack.proxy.tunnel import Tunnel
 from giestack.visitor import Anonymous, Identity
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 # RFC 9110 section 9.2.2: what may be sent a second time without asking.
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
-
-_STATUS_LINES: dict[tuple[int, bytes], bytes] = {}
 
 
 class Exchange:
@@ -46,7 +45,6 @@ class Exchange:
     :ivar started: seconds of the clock when the request's head was complete.
     :ivar asked: the same when it was decided what becomes of the request.
     :ivar answered: the same when the backend's head arrived; 0.0 before.
-    :ivar tunnel: whether the connection has become a tunnel.
     """
 
     log = Logger()
@@ -61,10 +59,8 @@ class Exchange:
     status = 0
     sent = 0
     received = 0
-    tunnel = False
     _backend: BackendConnection | None = None
     _backend_full = False
-    _half_closed = False
     _chunked = False
     _hold: Callable[[], None] | None = None
     _keep_alive = False
@@ -246,8 +242,6 @@ class Exchange:
 
     def wants_less(self) -> bool:
         """Whether the client should not be read from now."""
-        if self.tunnel:
-            return self._backend_full
         return self._backend_full or self.request.fields.websocket or self._backend is None
 
     # What the backend connection tells.
@@ -294,33 +288,14 @@ class Exchange:
             origin = request.fields.origin
             if origin.lower() not in to.allowed_origins and not client.same_origin(request):
                 origin = None
-        head = ResponseHead(
-            parsed,
-            request.seen.host_name,
-            client.front.guarded.hidden_cookies if to is not None else None,
-            origin,
-        )
+        hidden = client.front.guarded.hidden_cookies if to is not None else None
+        head = ResponseHead(parsed, request.seen.host_name, hidden, origin)
         self.status = head.status
         keep = request.complete and client.may_stay(request)
-        parts = [_status_line(head.status, head.reason), head.lines]
-        if head.status == 204:
-            pass
-        elif head.content_length is not None:
-            parts.append(b"Content-Length: %d\r\n" % head.content_length)
-        elif head.status not in BODILESS and (head.chunked or request.method != b"HEAD"):
-            if request.version == "1.1":
-                parts.append(b"Transfer-Encoding: chunked\r\n")
-                self._chunked = request.method != b"HEAD"
-            else:
-                keep = False
-        self._keep_alive = keep
-        if not keep:
-            parts.append(b"Connection: close\r\n\r\n")
-        elif request.version == "1.1":
-            parts.append(b"\r\n")
-        else:
-            parts.append(b"Connection: keep-alive\r\n\r\n")
-        return b"".join(parts)
+        data, self._chunked, self._keep_alive = client_head(
+            head, request.version, request.method == b"HEAD", keep
+        )
+        return data
 
     def _bad_answer(self, reason: str) -> None:
         self.log.warn("bad answer of {route}: {reason}", route=self.route, reason=reason)
@@ -330,7 +305,7 @@ class Exchange:
         backend, self._backend = self._backend, None
         if backend is not None:
             backend.release(self._pushed_end)
-        self._end()
+        self.end()
         self._client.finished(self._keep_alive)
 
     def backend_lost(self, clean: bool) -> None:
@@ -340,10 +315,7 @@ class Exchange:
         backend, self._backend = self._backend, None
         if backend is not None:
             backend.close()
-        if self.tunnel:
-            self._end()
-            self._client.end_tunnel(clean)
-        elif self.status:
+        if self.status:
             # An answer cut short must not look complete (RFC 9112 section 8).
             self.abort()
         elif backend is not None and backend.used and self.destination:
@@ -352,66 +324,28 @@ class Exchange:
         else:
             self._unreachable()
 
-    # Tunnels.
-
     def switched(self, head: ParsedHead, early: bytes) -> None:
-        """The backend speaks WebSocket now: from here on bytes are only relayed."""
-        request = self.request
-        if not request.fields.websocket or self._backend is None:
+        """The backend speaks WebSocket now: from here on there is a tunnel."""
+        request, client, backend = self.request, self._client, self._backend
+        if not request.fields.websocket or backend is None:
             self._bad_answer("it switched protocols unasked")
             return
         try:
-            shown = ResponseHead(
-                head,
-                request.seen.host_name,
-                self._client.front.guarded.hidden_cookies,
-                None,
-            )
+            hidden = client.front.guarded.hidden_cookies
+            shown = ResponseHead(head, request.seen.host_name, hidden, None)
         except Malformed as refusal:
             self._bad_answer(refusal.reason)
             return
-        self.answered = self._client.front.clock.seconds()
+        self.answered = client.front.clock.seconds()
         self.status = 101
-        self.tunnel = True
         self.sent += len(early)
-        self._client.write(
+        client.write(
             b"%b%bConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n%b"
-            % (_status_line(101, head.reason), shown.lines, early)
+            % (status_line(101, head.reason), shown.lines, early)
         )
-        self._hold = self._client.front.hold(self.visitor, self.cut)
-        self._client.become_tunnel()
-
-    def tunnelled(self, data: bytes) -> None:
-        self.sent += len(data)
-        self._client.write(data)
-
-    def from_client(self, data: bytes) -> None:
-        """Bytes that the client sends through the tunnel."""
-        backend = self._backend
-        if backend is not None:
-            self.received += len(data)
-            backend.transport.write(data)
-
-    def client_half_closed(self) -> None:
-        """The client will send no more through the tunnel."""
-        if self._backend is not None:
-            self._backend.half_close()
-            self._count_half_close()
-
-    def backend_half_closed(self) -> None:
-        self._client.half_close()
-        self._count_half_close()
-
-    def _count_half_close(self) -> None:
-        """Once nobody will send any more, nothing would ever end the two connections."""
-        if not self._half_closed:
-            self._half_closed = True
-            return
-        backend, self._backend = self._backend, None
-        if backend is not None:
-            backend.finish()
-        self._end()
-        self._client.end_tunnel(True)
+        tunnel = Tunnel(client, backend, self)
+        backend.become_tunnel(tunnel)
+        client.become_tunnel(tunnel)
 
     # Back-pressure: each side is read only as fast as the other side takes it.
 
@@ -457,7 +391,7 @@ class Exchange:
 
     def timed_out(self) -> None:
         """The client connection's deadline has passed while this was under way."""
-        if self.status or self.tunnel or self._client.blocked:
+        if self.status or self._client.blocked:
             self.log.info("{route} made no progress and was cut", route=self.route)
             self.abort()
         elif not self.request.complete and not self._backend_full:
@@ -483,7 +417,7 @@ class Exchange:
         """End both sides at once, so that nobody takes what arrived for all of it."""
         if not self._over:
             self._drop_backend()
-            self._end()
+            self.end()
             self._client.abort()
 
     def client_gone(self) -> None:
@@ -492,7 +426,7 @@ class Exchange:
             if not self.status:
                 self.status = 499
             self._drop_backend()
-            self._end()
+            self.end()
 
     def _drop_backend(self) -> None:
         waiting, self._waiting = self._waiting, None
@@ -504,18 +438,10 @@ class Exchange:
             waiting.cancel()
             self._over = over
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """It is over: tell those who want to know."""
         self._over = True
         if self._hold is not None:
             self._hold()
             self._hold = None
         self._client.front.watch.finished(self, self._client.peer)
-
-
-def _status_line(status: int, reason: bytes) -> bytes:
-    line = _STATUS_LINES.get((status, reason))
-    if line is None:
-        line = b"HTTP/1.1 %d %b\r\n" % (status, reason)
-        if len(_STATUS_LINES) < 200:
-            _STATUS_LINES[status, reason] = line
-    return line

@@ -148,8 +148,7 @@ class Front(Factory):
             return False
         return True
 
-    def disconnected(self, connection: ClientConnection, was_tunnel: bool) -> None:
-        self.tunnels -= was_tunnel
+    def disconnected(self, connection: ClientConnection) -> None:
         self._connections.discard(connection)
 
     @staticmethod

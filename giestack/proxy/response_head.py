@@ -38,8 +38,10 @@ _CORS_OURS = frozenset((b"access-control-allow-origin", b"access-control-allow-c
 
 _SPECIAL = _HOP_BY_HOP | ORIGIN_WIDE | FOR_FRONTS | {b"content-length", b"set-cookie", b"vary"}
 
-BODILESS = frozenset((204, 304))
-"""Statuses without a body, whatever the head says (RFC 9112 section 6.3)."""
+# Statuses without a body, whatever the head says (RFC 9112 section 6.3).
+_BODILESS = frozenset((204, 304))
+
+_STATUS_LINES: dict[tuple[int, bytes], bytes] = {}
 
 _PHRASES = frozenset(status.phrase.encode() for status in HTTPStatus)
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -174,3 +176,43 @@ def cookie_allowed(value: bytes, host_name: bytes, hidden: frozenset[bytes]) -> 
             if domain and domain != host_name:
                 return False
     return True
+
+
+def client_head(
+    head: ResponseHead, version: str, head_only: bool, keep: bool
+) -> tuple[bytes, bool, bool]:
+    """The response head that the client gets.
+
+    :param version: the client's, "1.1" or "1.0".
+    :param head_only: whether the request was a HEAD.
+    :param keep: whether the connection could go on after this response.
+    :returns: the head; whether its body goes out in chunks; whether the connection goes on.
+    """
+    parts = [status_line(head.status, head.reason), head.lines]
+    chunked = False
+    if head.content_length is not None:
+        if head.status != 204:
+            parts.append(b"Content-Length: %d\r\n" % head.content_length)
+    elif head.status not in _BODILESS and (head.chunked or not head_only):
+        if version == "1.1":
+            parts.append(b"Transfer-Encoding: chunked\r\n")
+            chunked = not head_only
+        else:
+            keep = False
+    if not keep:
+        parts.append(b"Connection: close\r\n\r\n")
+    elif version == "1.1":
+        parts.append(b"\r\n")
+    else:
+        parts.append(b"Connection: keep-alive\r\n\r\n")
+    return b"".join(parts), chunked, keep
+
+
+def status_line(status: int, reason: bytes) -> bytes:
+    """The first line of a response."""
+    line = _STATUS_LINES.get((status, reason))
+    if line is None:
+        line = b"HTTP/1.1 %d %b\r\n" % (status, reason)
+        if len(_STATUS_LINES) < 200:
+            _STATUS_LINES[status, reason] = line
+    return line

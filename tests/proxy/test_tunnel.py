@@ -147,6 +147,20 @@ class TunnelTests(SynchronousTestCase):
         [exchange] = self.house.record.exchanges
         self.assertEqual((exchange.status, exchange.sent, exchange.received), (101, 7, 5))
 
+    def test_open_ones_are_counted(self) -> None:
+        front = self.house.front
+        first = self.open()
+        first_client = self.client
+        self.client = self.house.connect()
+        self.open()
+        self.assertEqual(front.tunnels, 2)
+        first.lose()
+        self.assertEqual(front.tunnels, 1)
+        first_client.lose()
+        self.client.lose()
+        self.assertEqual(front.tunnels, 0)
+        self.assertEqual(front.connections, 0)
+
 
 class NoTunnelTests(SynchronousTestCase):
     """What looks like an upgrade and is none."""

@@ -1,0 +1,98 @@
+"""A WebSocket tunnel: after the backend's 101 bytes are only relayed, both ways, as they come."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+from giestack.proxy.backend import BackendConnection
+
+if TYPE_CHECKING:
+    from giestack.proxy.client import ClientConnection
+    from giestack.proxy.exchange import Exchange
+
+
+class Tunnel:
+    """Two connections that have become one.
+
+    The exchange that it began as keeps its record: who, where to, how many bytes.
+    """
+
+    log = Logger()
+
+    __slots__ = ("_backend", "_client", "_exchange", "_half_closed", "_release", "full")
+
+    def __init__(
+        self, client: "ClientConnection", backend: BackendConnection, exchange: "Exchange"
+    ) -> None:
+        self._client = client
+        self._backend = backend
+        self._exchange = exchange
+        self._half_closed = False
+        self._release: Callable[[], None] | None = client.front.hold(exchange.visitor, self.cut)
+        self.full = False
+
+    def from_client(self, data: bytes) -> None:
+        self._exchange.received += len(data)
+        self._backend.transport.write(data)
+
+    def tunnelled(self, data: bytes) -> None:
+        self._exchange.sent += len(data)
+        self._client.write(data)
+
+    # Back-pressure: each side is read only as fast as the other side takes it.
+
+    def pause_client(self) -> None:
+        self.full = True
+        self._client.regulate()
+
+    def resume_client(self) -> None:
+        self.full = False
+        self._client.regulate()
+
+    def pause_backend(self) -> None:
+        self._backend.pause()
+
+    def resume_backend(self) -> None:
+        self._backend.resume()
+
+    # Ends.
+
+    def client_half_closed(self) -> None:
+        """The client will send no more; it may still read."""
+        self._backend.half_close()
+        self._count_half_close()
+
+    def backend_half_closed(self) -> None:
+        """The backend will send no more; it may still read."""
+        self._client.half_close()
+        self._count_half_close()
+
+    def _count_half_close(self) -> None:
+        """Once nobody will send any more, nothing would ever end the two connections."""
+        if self._half_closed:
+            self._end()
+            self._backend.finish()
+            self._client.end_tunnel(True)
+        self._half_closed = True
+
+    def backend_lost(self, clean: bool) -> None:
+        """The backend is gone; a reset is passed on as one."""
+        self._end()
+        self._client.end_tunnel(clean)
+
+    def client_gone(self) -> None:
+        """The client is gone; nobody would read what the backend sends."""
+        self._end()
+        self._backend.close()
+
+    def cut(self, reason: str) -> None:
+        """The session on whose behalf this runs has ended."""
+        self.log.info("{route} was cut: {reason}", route=self._exchange.route, reason=reason)
+        self._client.abort()
+
+    def _end(self) -> None:
+        release, self._release = self._release, None
+        if release is not None:
+            release()
+            self._exchange.end()
