@@ -35,7 +35,6 @@ PURE = (
     "giestack/proxy/response_head.py",
     "giestack/routing/formats.py",
     "giestack/routing/places.py",
-    "giestack/routing/services.py",
     "giestack/routing/table.py",
 )
 IMPURE_MODULES = ("twisted.internet", "twisted.web", "time", "socket", "sqlite3", "sqlalchemy")

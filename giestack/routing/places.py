@@ -19,7 +19,6 @@ class Service:
     :ivar user_header: the header that tells it who the visitor is; ``b""`` for none.
     :ivar strip_path: whether ``path`` is cut off before the request goes on.
     :ivar require: who may use it.
-    :ivar base_path: what the backend's URL puts before every path; no slash at the end.
     """
 
     path: bytes
@@ -27,7 +26,6 @@ class Service:
     user_header: bytes = b""
     strip_path: bool = True
     require: Literal["user", "admin"] = "user"
-    base_path: bytes = b""
 
 
 @dataclass(slots=True)

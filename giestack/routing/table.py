@@ -278,4 +278,4 @@ def _domain(name: str) -> bytes:
 
 def _service_place(service: Service, path: bytes) -> ServicePlace:
     rest = path[len(service.path) :] or b"/"
-    return ServicePlace(service, rest, service.base_path + (rest if service.strip_path else path))
+    return ServicePlace(service, rest, rest if service.strip_path else path)

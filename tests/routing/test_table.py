@@ -267,12 +267,6 @@ class ServiceTests(SynchronousTestCase):
         ):
             self.assertEqual(table.locate(FRONT, path), place)
 
-    def test_base_path(self):
-        for strip_path, target in ((True, b"/app/x"), (False, b"/app/a/x")):
-            service = Service(b"/a", LOCAL, strip_path=strip_path, base_path=b"/app")
-            place = a_table(service).locate(FRONT, b"/a/x")
-            self.assertEqual(place, ServicePlace(service, b"/x", target))
-
     def test_every_path(self):
         rest = Service(b"", LOCAL)
         table = a_table(rest, APOLLO)
