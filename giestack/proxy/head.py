@@ -57,6 +57,9 @@ _READ = frozenset(b"host cookie content-length expect origin accept user-agent r
 
 _SPECIAL = _HOP_BY_HOP | _FORWARDING | _HARMFUL | _READ
 
+UNDERSTOOD = _SPECIAL
+"""Names of request fields that giestack acts on, replaces or removes."""
+
 
 class Malformed(Exception):
     """A head that is refused.

@@ -3,40 +3,45 @@
 from collections.abc import Container
 
 from giestack.proxy.decision import Destination
-from giestack.proxy.head import Fields, RequestFields, Seen, canonical
+from giestack.proxy.head import UNDERSTOOD, Fields, RequestFields, Seen, canonical
+from giestack.proxy.response_head import FOR_FRONTS, ORIGIN_WIDE
 
+# RFC 9110 section 6.5.1, with everything that is special in one of the two heads.
 _NOT_IN_TRAILERS = frozenset(
-    b"authorization connection content-encoding content-length content-range content-type cookie "
-    b"host keep-alive location set-cookie te trailer transfer-encoding upgrade "
-    b"remote-user".split()
+    b"age authorization cache-control content-encoding content-length content-range content-type "
+    b"date expires location max-forwards pragma range remote-user retry-after set-cookie trailer "
+    b"vary warning www-authenticate".split()
 )
-_PREFIXES_NOT_IN_TRAILERS = (b"x-forwarded-", b"x-real-", b"access-control-")
+_NOT_IN_TRAILERS |= UNDERSTOOD | ORIGIN_WIDE | FOR_FRONTS
+_PREFIXES_NOT_IN_TRAILERS = (b"x-forwarded-", b"x-real-", b"access-control-", b"if-")
 
 
 def backend_fields(fields: RequestFields, seen: Seen, to: Destination) -> bytes:
     """The header lines for a backend, with the blank line.
 
     Host is kept as the client sent it; hidden cookies, hop-by-hop fields, and everything that
-    only giestack may say are already gone from ``fields``.
+    only giestack may say are already gone from ``fields``. A header of the destination replaces
+    whatever else has its name; with an empty value it is only removed.
     """
     lines = fields.lines
-    if to.headers:
-        names = {canonical(name) for name, _ in to.headers}
+    names = {canonical(name) for name, _ in to.headers}
+    if names:
         lines = b"".join([line for name, line in fields.passed if name not in names])
-    parts = [
-        b"Host: %b\r\n" % (fields.host or to.address.authority()),
-        lines,
-        b"X-Forwarded-For: %b\r\n" % seen.forwarded_for,
-        b"X-Forwarded-Proto: %b\r\n" % seen.scheme,
-        b"X-Forwarded-Port: %b\r\n" % seen.port,
+    told = (
+        (b"X-Forwarded-For", seen.forwarded_for),
+        (b"X-Forwarded-Proto", seen.scheme),
+        (b"X-Forwarded-Port", seen.port),
+        (b"X-Forwarded-Host", seen.host),
+        (b"X-Forwarded-Prefix", to.prefix),
+        (b"Cookie", fields.cookie),
+    )
+    parts = [b"Host: %b\r\n" % (fields.host or to.address.authority()), lines]
+    parts += [
+        b"%b: %b\r\n" % field
+        for field in told
+        if field[1] and not (names and canonical(field[0]) in names)
     ]
-    if seen.host:
-        parts.append(b"X-Forwarded-Host: %b\r\n" % seen.host)
-    if to.prefix:
-        parts.append(b"X-Forwarded-Prefix: %b\r\n" % to.prefix)
-    if fields.cookie:
-        parts.append(b"Cookie: %b\r\n" % fields.cookie)
-    parts += [b"%b: %b\r\n" % header for header in to.headers]
+    parts += [b"%b: %b\r\n" % header for header in to.headers if header[1]]
     parts.append(fields.framing)
     return b"".join(parts)
 
@@ -47,12 +52,13 @@ def trailer_lines(trailers: Fields, forbidden: Container[bytes] = ()) -> bytes:
     RFC 9110 section 6.5.1: a recipient may merge trailers into the head, so nothing that means
     something there may come in by this way. ``forbidden`` holds further canonical names.
     """
-    return b"".join(
-        [
-            b"%b: %b\r\n" % (name, value)
-            for name, value in trailers
-            if canonical(name) not in _NOT_IN_TRAILERS
-            and canonical(name) not in forbidden
-            and not canonical(name).startswith(_PREFIXES_NOT_IN_TRAILERS)
-        ]
-    )
+    lines = []
+    for name, value in trailers:
+        plain = canonical(name)
+        if (
+            plain not in _NOT_IN_TRAILERS
+            and plain not in forbidden
+            and not plain.startswith(_PREFIXES_NOT_IN_TRAILERS)
+        ):
+            lines.append(b"%b: %b\r\n" % (name, value))
+    return b"".join(lines)
