@@ -80,15 +80,14 @@ class Exchange:
         """Ask what to do with the request, and do it."""
         try:
             decision = self._client.front.decide(self.request)
+            if isinstance(decision, Deferred):
+                self._waiting = decision
+                decision.addCallback(self._decided_late).addErrback(self._failed)
+            else:
+                self.asked = self.started
+                self._decided(decision)
         except Exception:
             self._failed(Failure())
-            return
-        if isinstance(decision, Deferred):
-            self._waiting = decision
-            decision.addCallback(self._decided_late).addErrback(self._failed)
-        else:
-            self.asked = self.started
-            self._decided(decision)
 
     def _decided_late(self, decision: Decision) -> None:
         self.asked = self._client.front.clock.seconds()
@@ -136,13 +135,7 @@ class Exchange:
         self._connect(destination)
 
     def _connect(self, destination: Destination) -> None:
-        try:
-            waiting = self._client.front.pool.connect(destination.address)
-        except (OSError, ValueError):
-            self.log.failure("no endpoint for {address}", address=str(destination.address))
-            self._unreachable()
-            return
-        self._waiting = waiting
+        self._waiting = waiting = self._client.front.pool.connect(destination.address)
         waiting.addCallbacks(self._connected, self._unconnected)
         waiting.addErrback(self._failed)
 

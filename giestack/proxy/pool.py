@@ -1,10 +1,12 @@
 """Connections to backends, kept between requests."""
 
+import re
 from collections.abc import Callable
 from typing import cast
 
+from OpenSSL.crypto import Error
 from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.endpoints import (
     HostnameEndpoint,
     TCP4ClientEndpoint,
@@ -20,6 +22,8 @@ from twisted.python.filepath import FilePath
 from giestack.address import Address
 from giestack.proxy.backend import BackendConnection
 
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+
 IDLE_LIMIT = 60.0
 """Seconds after which an unused connection is closed."""
 
@@ -30,6 +34,21 @@ IDLE_PER_ADDRESS = 64
 """Unused connections kept to one backend."""
 
 
+_REMEMBERED = 10_000
+
+
+def certificates_in(path: str) -> list[Certificate]:
+    """All certificates of a PEM file; raises OSError or ValueError."""
+    pem = FilePath(path).getContent()
+    found = _CERTIFICATE.findall(pem)
+    if not found:
+        raise ValueError(f"{path} holds no certificate")
+    try:
+        return [Certificate.loadPEM(one) for one in found]
+    except Error:
+        raise ValueError(f"a certificate in {path} can't be read") from None
+
+
 class Endpoints:
     """Makes the Twisted endpoint for an address.
 
@@ -38,10 +57,20 @@ class Endpoints:
 
     def __init__(self, reactor: object, timeout: float) -> None:
         self._reactor = reactor
+        self._made: dict[Address, IStreamClientEndpoint] = {}
         self.timeout = timeout
 
     def __call__(self, address: Address) -> IStreamClientEndpoint:
-        """The endpoint; OSError or ValueError where ``ca_file`` can't be read."""
+        """The endpoint; raises OSError where ``ca_file`` can't be read, ValueError where it holds
+        no certificate."""
+        endpoint = self._made.get(address)
+        if endpoint is None:
+            if len(self._made) >= _REMEMBERED:
+                self._made.clear()
+            endpoint = self._made[address] = self._make(address)
+        return endpoint
+
+    def _make(self, address: Address) -> IStreamClientEndpoint:
         if address.path:
             return UNIXClientEndpoint(self._reactor, address.path, timeout=self.timeout)
         kind: type[HostnameEndpoint | TCP4ClientEndpoint | TCP6ClientEndpoint]
@@ -55,8 +84,7 @@ class Endpoints:
             return endpoint
         roots = None
         if address.ca_file is not None:
-            pem = FilePath(address.ca_file).getContent()
-            roots = trustRootFromCertificates([Certificate.loadPEM(pem)])
+            roots = trustRootFromCertificates(certificates_in(address.ca_file))
         return wrapClientTLS(optionsForClientTLS(address.host, trustRoot=roots), endpoint)
 
 
@@ -92,7 +120,10 @@ class Pool:
         factory = Factory.forProtocol(lambda: BackendConnection(address, self))
         factory.noisy = False
         self.opened += 1
-        made = self._endpoint_for(address).connect(factory)
+        try:
+            made = self._endpoint_for(address).connect(factory)
+        except (OSError, ValueError) as error:
+            return fail(error)
         return cast("Deferred[BackendConnection]", made)
 
     def give_back(self, connection: BackendConnection) -> None:
