@@ -98,7 +98,16 @@ class AccessLogTestCase(SynchronousTestCase):
         self.traffic = Traffic(self.clock, 200)
         self.paper = Paper()
         self.threads = Threads()
-        self.log = AccessLog(self.traffic, self.paper, mask, self.clock, self.utcnow, self.threads)
+        self.pauses: list[float] = []
+        self.log = AccessLog(
+            self.traffic,
+            self.paper,
+            mask,
+            self.clock,
+            self.utcnow,
+            self.threads,
+            self.pauses.append,
+        )
         self.events = EventLoggingObserver()
         globalLogPublisher.addObserver(self.events)
         self.addCleanup(globalLogPublisher.removeObserver, self.events)
@@ -174,6 +183,9 @@ class AccessLogTests(AccessLogTestCase):
         self.second()
         self.assertEqual(len(self.paper.lines), 200)
         self.assertGreater(self.paper.writes, 1)
+        # After each of them others get their turn.
+        self.assertEqual(len(self.pauses), self.paper.writes)
+        self.assertTrue(all(0 < pause < 0.01 for pause in self.pauses))
 
     def test_full_disk(self):
         self.log.start()
@@ -295,7 +307,15 @@ class AccessLogTests(AccessLogTestCase):
 
     def test_a_file_that_logrotate_renames(self):
         path = Path(self.mktemp())
-        log = AccessLog(self.traffic, File(path), mask, self.clock, self.utcnow, self.threads)
+        log = AccessLog(
+            self.traffic,
+            File(path),
+            mask,
+            self.clock,
+            self.utcnow,
+            self.threads,
+            self.pauses.append,
+        )
         log.start()
         self.assertTrue(path.exists())
         self.finish(target=b"/one")
