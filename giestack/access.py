@@ -4,11 +4,12 @@
 says what to do. It asks nobody and remembers nothing; `giestack.gate` finds out what it needs.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from giestack.proxy.decision import Decision, Destination, Forward, Local, Refuse, Request
-from giestack.proxy.head import Seen
+from giestack.proxy.head import Malformed, Seen, split_host
 from giestack.routing.formats import EntryPoint
 from giestack.routing.places import (
     Environment,
@@ -26,8 +27,16 @@ from giestack.visitor import Anonymous, Identity, Refused, Unavailable, Visitor
 Standing = Literal["owner", "other", "gone", "unavailable"]
 """How a visitor stands to an entry point: ``gone`` is a tool that Galaxy no longer runs."""
 
-PUBLIC_PAGES = (b"/demo", b"/login", b"/static/", b"/favicon.ico")
+PUBLIC_PAGES = frozenset((b"/demo", b"/login", b"/favicon.ico"))
 """Own pages that anybody may see, so that there is a way in."""
+
+PUBLIC_FOLDERS = (b"/demo/", b"/login/", b"/static/")
+"""What stands below them, with all that pages are made of."""
+
+_DEFAULT_PORTS = {b"http": 80, b"https": 443}
+
+# What a header field can hold in only one way: blanks would be trimmed, a comma makes a list.
+_TELLABLE = re.compile(r"[!-+\--~]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +116,7 @@ def decide(
 def _own_page(place: OwnPage, visitor: Visitor | None) -> Decision:
     if isinstance(visitor, (Identity, Anonymous)):
         return Local(visitor)
-    if place.rest.startswith(PUBLIC_PAGES):
+    if place.rest in PUBLIC_PAGES or place.rest.startswith(PUBLIC_FOLDERS):
         return Local(None)
     return UNAVAILABLE if isinstance(visitor, Unavailable) else NOT_LOGGED_IN
 
@@ -127,9 +136,7 @@ def _service(
         )
     headers: tuple[tuple[bytes, bytes], ...] = ()
     if service.user_header:
-        email = visitor.email.encode()
-        if not email.isascii() or not email.decode().isprintable():
-            # A header field holds ASCII; anything else would be read in several ways.
+        if not _TELLABLE.fullmatch(visitor.email):
             return Refuse(
                 403,
                 "unusable-email",
@@ -139,7 +146,7 @@ def _service(
                 route,
                 visitor,
             )
-        headers = ((service.user_header, email),)
+        headers = ((service.user_header, visitor.email.encode()),)
     destination = Destination(
         service.address,
         "service",
@@ -197,13 +204,15 @@ def entry_point_destination(
     policy: Policy,
 ) -> Destination:
     """Where requests of a visitor who may enter go; the same for all of the tool's paths."""
-    prefix = b""
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    prefix = path = b""
     if isinstance(place, PathEntryPoint):
+        path = place.prefix
         if not entry_point.requires_path_in_url:
-            prefix = place.prefix
-        if entry_point.requires_path_in_header_named:
-            headers = ((entry_point.requires_path_in_header_named.encode(), place.prefix),)
+            prefix = path
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    if entry_point.requires_path_in_header_named:
+        # On a host of its own the tool is told nothing, by the client neither.
+        headers = ((entry_point.requires_path_in_header_named.encode(), path),)
     return Destination(
         entry_point.address,
         "entry_point",
@@ -248,11 +257,13 @@ def origin_allowed(request: Request, origins: frozenset[bytes]) -> bool:
     origin = origin.lower()
     if origin in origins:
         return True
-    scheme, separator, host = origin.partition(b"://")
-    if not separator or scheme not in (b"http", b"https"):
+    scheme, _, authority = origin.partition(b"://")
+    default = _DEFAULT_PORTS.get(scheme)
+    if default is None:
         return False
-    seen = request.seen.host.lower()
-    name, colon, _ = seen.rpartition(b":")
-    if colon and name and not seen.endswith(b"]"):
-        return host == seen
-    return host == seen or host.rpartition(b":")[0] == seen
+    try:
+        name, port = split_host(authority)
+        own_name, own_port = split_host(request.seen.host)
+    except Malformed:
+        return False
+    return name == own_name and own_port in (None, port or default)

@@ -1,0 +1,392 @@
+"""Who may go where: the table of refusals, place by place and visitor by visitor."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from giestack import access
+from giestack.access import Policy, Standing, decide, needs_visitor
+from giestack.address import Address
+from giestack.proxy.decision import Destination, Forward, Local, Refuse, Request
+from giestack.proxy.head import GuardedNames, RequestFields, Seen
+from giestack.proxy.request_head import backend_fields
+from giestack.routing.formats import EntryPoint
+from giestack.routing.places import (
+    Environment,
+    HostEntryPoint,
+    Nowhere,
+    OwnPage,
+    PathEntryPoint,
+    Place,
+    Service,
+    ServicePlace,
+    SpawnedSession,
+    UnknownEntryPoint,
+)
+from giestack.visitor import Anonymous, Identity, Refused, Unavailable, Visitor
+
+ALICE = Identity("galaxy", 1, "e1", "alice", "alice@example.org", False, 11, "k1")
+ADMIN = Identity("galaxy", 2, "e2", "root", "root@example.org", True, 22, "k2")
+NOBODY = Anonymous(33, "k3")
+OUT = Refused("no session cookie")
+DOWN = Unavailable("no answer")
+
+TOOL = EntryPoint("key1", "interactivetoolentrypoint", "token1", Address("10.0.0.5", 8888))
+IN_URL = EntryPoint("key1", "x", "token1", TOOL.address, requires_path_in_url=True)
+IN_HEADER = EntryPoint("key1", "x", "token1", TOOL.address, False, "X-My-Path")
+PREFIX = b"/interactivetool/ep/key1/token1"
+BY_PATH = PathEntryPoint(TOOL, b"/lab/a%2Fb", PREFIX)
+BY_HOST = HostEntryPoint(TOOL, False)
+
+APOLLO = Service(b"/apollo", Address("127.0.0.1", 8080), b"REMOTE_USER")
+BY_SERVICE = ServicePlace(APOLLO, b"/x", b"/base/x")
+
+OPEN = Policy(check_owner=False)
+OWNED = Policy()
+WIDE = Policy(cookie_domain=b"galaxy.example.org")
+TOOL_HOST = b"key1-token1.ep.interactivetool.galaxy.example.org"
+
+WEBSOCKET = ((b"Upgrade", b"websocket"), (b"Connection", b"upgrade"))
+
+
+def ask(
+    target: bytes = b"/x",
+    *fields: tuple[bytes, bytes],
+    host: bytes = b"galaxy.example.org",
+    scheme: bytes = b"https",
+) -> Request:
+    request = Request(b"GET", target, "1.1", [(b"Host", host), *fields])
+    request.fields = RequestFields(request.raw, "1.1", GuardedNames())
+    request.seen = Seen(b"192.0.2.1", scheme, host, b"192.0.2.1")
+    return request
+
+
+class RefusedTests(SynchronousTestCase):
+    """Contract: which refusal for whom; nothing else ever reaches a backend."""
+
+    def refused(
+        self,
+        place: Place,
+        visitor: Visitor | None,
+        standing: Standing | None = None,
+        policy: Policy = OWNED,
+        request: Request | None = None,
+    ) -> tuple[int, str]:
+        decision = decide(place, request or ask(), policy, visitor, standing)
+        assert isinstance(decision, Refuse), (place, visitor, standing)
+        return decision.status, decision.code
+
+    def test_nothing_there(self) -> None:
+        for policy in (OWNED, OPEN, WIDE):
+            for place in (
+                Nowhere(),
+                UnknownEntryPoint(),
+                HostEntryPoint(None, False),
+                HostEntryPoint(None, True),
+                HostEntryPoint(TOOL, True),
+                SpawnedSession("abc", b"/"),
+                Environment(True),
+                Environment(False),
+            ):
+                for visitor in (None, ALICE, ADMIN, NOBODY, OUT, DOWN):
+                    decision = decide(place, ask(), policy, visitor, "owner")
+                    # The same for everybody, so that nobody learns what exists.
+                    self.assertIs(decision, access.NOT_FOUND)
+        self.assertEqual((access.NOT_FOUND.status, access.NOT_FOUND.code), (404, "no-such-route"))
+
+    def test_entry_points_by_path(self) -> None:
+        for visitor, standing, told in (
+            (OUT, None, (401, "not-logged-in")),
+            (None, None, (401, "not-logged-in")),
+            (DOWN, None, (503, "identity-unavailable")),
+            (ALICE, "unavailable", (503, "identity-unavailable")),
+            (NOBODY, "unavailable", (503, "identity-unavailable")),
+            (ALICE, "gone", (404, "no-such-route")),
+            (ALICE, "other", (403, "not-owner")),
+            (ADMIN, "other", (403, "not-owner")),
+            (NOBODY, "other", (403, "not-owner")),
+            # Should a check be forgotten, the door stays shut.
+            (ALICE, None, (403, "not-owner")),
+            # A standing does not help those who have no session.
+            (OUT, "owner", (401, "not-logged-in")),
+            (DOWN, "owner", (503, "identity-unavailable")),
+        ):
+            self.assertEqual(self.refused(BY_PATH, visitor, standing), told, (visitor, standing))  # type: ignore[arg-type]
+
+    def test_entry_points_by_host(self) -> None:
+        request = ask(host=TOOL_HOST)
+        for visitor, standing, told in (
+            (OUT, None, (401, "not-logged-in")),
+            (DOWN, None, (503, "identity-unavailable")),
+            (ALICE, "gone", (404, "no-such-route")),
+            (ALICE, "other", (403, "not-owner")),
+            (NOBODY, "unavailable", (503, "identity-unavailable")),
+        ):
+            refused = self.refused(BY_HOST, visitor, standing, WIDE, request)  # type: ignore[arg-type]
+            self.assertEqual(refused, told)
+
+    def test_a_cookie_that_cannot_have_come_from_galaxy_opens_no_host(self) -> None:
+        for domain in (None, b"other.example", b"axy.example.org", b"org.galaxy"):
+            policy = Policy(cookie_domain=domain)
+            refused = self.refused(BY_HOST, ALICE, "owner", policy, ask(host=TOOL_HOST))
+            self.assertEqual(refused, (401, "not-logged-in"), domain)
+
+    def test_services(self) -> None:
+        admins = ServicePlace(Service(b"/a", APOLLO.address, require="admin"), b"/", b"/")
+        for place, visitor, told in (
+            (BY_SERVICE, OUT, (401, "not-logged-in")),
+            (BY_SERVICE, NOBODY, (401, "not-logged-in")),
+            (BY_SERVICE, None, (401, "not-logged-in")),
+            (BY_SERVICE, DOWN, (503, "identity-unavailable")),
+            (admins, OUT, (401, "not-logged-in")),
+            (admins, NOBODY, (401, "not-logged-in")),
+            (admins, DOWN, (503, "identity-unavailable")),
+            (admins, ALICE, (403, "not-admin")),
+        ):
+            for policy in (OWNED, OPEN):
+                self.assertEqual(self.refused(place, visitor, None, policy), told)
+
+    def test_an_email_that_a_header_cannot_hold(self) -> None:
+        for email in (
+            "", "b\xfccher@example.org", "a@b\r\nX: 1", "a@b\x00", "a@b\x7f", "a@b\u2028", "a@b ",
+            " a@b", "a b@c", "a@b\t", "eve@b, alice@b", "\ud800@b",
+        ):  # fmt: skip
+            odd = Identity("galaxy", 1, "e1", None, email, True, 11, "k1")
+            self.assertEqual(self.refused(BY_SERVICE, odd), (403, "unusable-email"), email)
+
+    def test_own_pages(self) -> None:
+        for rest in (b"", b"/", b"/api/v1/whoami", b"/demonstration", b"/loginx", b"/static"):
+            self.assertEqual(self.refused(OwnPage(rest), OUT), (401, "not-logged-in"), rest)
+            self.assertEqual(self.refused(OwnPage(rest), DOWN), (503, "identity-unavailable"))
+        self.assertEqual(access.UNAVAILABLE.retry_after, 5)
+
+    def test_a_refusal_names_its_route_but_no_token(self) -> None:
+        decision = decide(BY_PATH, ask(), OWNED, ALICE, "other")
+        assert isinstance(decision, Refuse)
+        self.assertEqual(
+            (decision.kind, decision.route, decision.visitor), ("entry_point", "key1", ALICE)
+        )
+        self.assertNotIn("token1", repr(decision))
+        decision = decide(
+            ServicePlace(Service(b"/a", APOLLO.address, require="admin"), b"/", b"/"),
+            ask(), OWNED, ALICE, None,
+        )  # fmt: skip
+        assert isinstance(decision, Refuse)
+        self.assertEqual(
+            (decision.kind, decision.route, decision.visitor), ("service", "/a", ALICE)
+        )
+
+
+class AdmittedTests(SynchronousTestCase):
+    """What those who may enter are led to."""
+
+    def admitted(
+        self,
+        place: Place,
+        visitor: Visitor | None,
+        standing: Standing | None = None,
+        policy: Policy = OWNED,
+        request: Request | None = None,
+    ) -> Forward:
+        decision = decide(place, request or ask(), policy, visitor, standing)
+        assert isinstance(decision, Forward), decision
+        return decision
+
+    def test_owners(self) -> None:
+        for visitor in (ALICE, ADMIN, NOBODY):
+            forward = self.admitted(BY_PATH, visitor, "owner")
+            expected = Destination(TOOL.address, "entry_point", "key1", visitor, PREFIX)
+            self.assertEqual(forward.destination, expected)
+            self.assertEqual(forward.target, b"/lab/a%2Fb")
+
+    def test_the_query_is_kept_as_it_is(self) -> None:
+        request = ask(PREFIX + b"/lab/a%2Fb?x=%20&y=?z")
+        self.assertEqual(
+            self.admitted(BY_PATH, ALICE, "owner", request=request).target,
+            b"/lab/a%2Fb?x=%20&y=?z",
+        )
+        empty = ask(PREFIX + b"/lab/a%2Fb?")
+        self.assertEqual(
+            self.admitted(BY_PATH, ALICE, "owner", request=empty).target, b"/lab/a%2Fb?"
+        )
+
+    def test_tools_that_want_the_path(self) -> None:
+        request = ask(PREFIX + b"/lab?x")
+        forward = self.admitted(
+            PathEntryPoint(IN_URL, b"/lab", PREFIX), ALICE, "owner", OWNED, request
+        )
+        self.assertEqual((forward.target, forward.destination.prefix), (request.target, b""))
+        forward = self.admitted(
+            PathEntryPoint(IN_HEADER, b"/lab", PREFIX), ALICE, "owner", OWNED, request
+        )
+        self.assertEqual((forward.target, forward.destination.prefix), (b"/lab?x", PREFIX))
+        self.assertEqual(forward.destination.headers, ((b"X-My-Path", PREFIX),))
+
+    def test_by_host_the_path_is_untouched(self) -> None:
+        request = ask(b"/lab?x", host=TOOL_HOST)
+        for tool in (TOOL, IN_URL, IN_HEADER):
+            forward = self.admitted(HostEntryPoint(tool, False), ALICE, "owner", WIDE, request)
+            self.assertEqual((forward.target, forward.destination.prefix), (b"/lab?x", b""))
+            self.assertEqual(forward.destination.visitor, ALICE)
+
+    def test_a_client_cannot_set_the_header_with_the_path(self) -> None:
+        request = ask(b"/lab", (b"x_my_path", b"/evil"), host=TOOL_HOST)
+        forward = self.admitted(HostEntryPoint(IN_HEADER, False), ALICE, "owner", WIDE, request)
+        lines = backend_fields(request.fields, request.seen, forward.destination)
+        self.assertNotIn(b"path", lines.lower())
+        forward = self.admitted(PathEntryPoint(IN_HEADER, b"/", PREFIX), ALICE, "owner")
+        lines = backend_fields(request.fields, request.seen, forward.destination)
+        self.assertEqual(lines.lower().count(b"my"), 1)
+        self.assertIn(b"\r\nX-My-Path: %b\r\n" % PREFIX, lines)
+
+    def test_where_the_url_is_the_secret(self) -> None:
+        for place in (BY_PATH, BY_HOST):
+            for visitor in (None, OUT, DOWN, ALICE):
+                forward = self.admitted(place, visitor, None, OPEN)
+                self.assertIsNone(forward.destination.visitor)
+                self.assertEqual(forward.destination.address, TOOL.address)
+
+    def test_the_domains_that_galaxys_cookie_reaches(self) -> None:
+        for domain in (b"galaxy.example.org", b"example.org", TOOL_HOST):
+            policy = Policy(cookie_domain=domain)
+            self.admitted(BY_HOST, NOBODY, "owner", policy, ask(host=TOOL_HOST + b":8443"))
+
+    def test_services(self) -> None:
+        forward = self.admitted(BY_SERVICE, ALICE, None, OWNED, ask(b"/apollo/x?y"))
+        headers = ((b"REMOTE_USER", b"alice@example.org"),)
+        self.assertEqual(
+            forward.destination,
+            Destination(APOLLO.address, "service", "/apollo", ALICE, b"/apollo", headers),
+        )
+        self.assertEqual(forward.target, b"/base/x?y")
+        plain = Service(b"/a", APOLLO.address, strip_path=False, require="admin")
+        forward = self.admitted(ServicePlace(plain, b"/", b"/a/"), ADMIN)
+        self.assertEqual((forward.destination.prefix, forward.destination.headers), (b"", ()))
+
+    def test_an_odd_email_is_no_matter_where_it_is_not_told(self) -> None:
+        odd = Identity("galaxy", 1, "e1", None, "b\xfccher@example.org", False, 11, "k1")
+        self.admitted(ServicePlace(Service(b"/a", APOLLO.address), b"/", b"/"), odd)
+
+    def test_trusted_origins_may_read_answers(self) -> None:
+        policy = Policy(
+            galaxy_origin=b"https://galaxy.example.org",
+            allowed_origins=frozenset((b"https://a.example",)),
+        )
+        both = frozenset((b"https://galaxy.example.org", b"https://a.example"))
+        for forward in (
+            self.admitted(BY_PATH, ALICE, "owner", policy),
+            self.admitted(BY_SERVICE, ALICE, None, policy),
+        ):
+            self.assertEqual(forward.destination.allowed_origins, both)
+        forward = self.admitted(BY_PATH, ALICE, "owner")
+        self.assertEqual(forward.destination.allowed_origins, frozenset())
+
+    def test_own_pages(self) -> None:
+        for rest in (b"", b"/", b"/api/v1/whoami", b"/demo", b"/static/x.css"):
+            for visitor in (ALICE, ADMIN, NOBODY):
+                self.assertEqual(decide(OwnPage(rest), ask(), OWNED, visitor, None), Local(visitor))
+
+    def test_own_pages_for_everybody(self) -> None:
+        for rest in (b"/demo", b"/demo/", b"/login", b"/static/style.css", b"/favicon.ico"):
+            for visitor in (OUT, DOWN):
+                self.assertEqual(decide(OwnPage(rest), ask(), OWNED, visitor, None), Local(None))
+
+
+class NeedsVisitorTests(SynchronousTestCase):
+    def test_only_where_it_matters(self) -> None:
+        for place, owned, open_to_all in (
+            (BY_PATH, True, False),
+            (BY_HOST, True, False),
+            (HostEntryPoint(None, False), False, False),
+            (BY_SERVICE, True, True),
+            (OwnPage(b""), True, True),
+            (UnknownEntryPoint(), False, False),
+            (Nowhere(), False, False),
+            (Environment(True), False, False),
+            (SpawnedSession("a", b""), False, False),
+        ):
+            self.assertEqual(needs_visitor(place, OWNED), owned, place)
+            self.assertEqual(needs_visitor(place, OPEN), open_to_all, place)
+
+
+class WebSocketTests(SynchronousTestCase):
+    """Cross-site WebSocket hijacking: browsers send cookies along, so Origin must be checked."""
+
+    POLICY = Policy(
+        galaxy_origin=b"https://galaxy.example.org",
+        allowed_origins=frozenset((b"https://a.example:8443",)),
+    )
+
+    def allowed(self, host: bytes, origin: bytes | None, scheme: bytes = b"https") -> bool:
+        fields = WEBSOCKET if origin is None else (*WEBSOCKET, (b"Origin", origin))
+        request = ask(b"/ws", *fields, host=host, scheme=scheme)
+        decision = decide(BY_PATH, request, self.POLICY, ALICE, "owner")
+        if isinstance(decision, Refuse):
+            self.assertEqual((decision.status, decision.code), (403, "foreign-origin"))
+            return False
+        self.assertIsInstance(decision, Forward)
+        return True
+
+    def test_allowed(self) -> None:
+        for host, origin in (
+            (b"tools.example.org", None),
+            (b"tools.example.org", b"https://tools.example.org"),
+            (b"Tools.example.ORG", b"HTTPS://tools.Example.org"),
+            (b"tools.example.org", b"https://tools.example.org:8443"),
+            (b"tools.example.org", b"http://tools.example.org"),
+            (b"tools.example.org.", b"https://tools.example.org"),
+            (b"tools.example.org:8443", b"https://tools.example.org:8443"),
+            (b"tools.example.org:443", b"https://tools.example.org"),
+            (b"tools.example.org:80", b"http://tools.example.org"),
+            (b"tools.example.org", b"https://galaxy.example.org"),
+            (b"tools.example.org:1", b"https://galaxy.example.org"),
+            (b"tools.example.org", b"https://A.example:8443"),
+            (b"[::1]", b"http://[::1]"),
+            (b"[::1]", b"http://[::1]:8888"),
+            (b"[::1]:8888", b"http://[::1]:8888"),
+            (b"127.0.0.1:8888", b"http://127.0.0.1:8888"),
+        ):
+            self.assertTrue(self.allowed(host, origin), (host, origin))
+
+    def test_not_allowed(self) -> None:
+        for host, origin in (
+            (b"tools.example.org", b""),
+            (b"tools.example.org", b"null"),
+            (b"tools.example.org", b"https://evil.example"),
+            (b"tools.example.org", b"https://example.org"),
+            (b"tools.example.org", b"https://x.tools.example.org"),
+            (b"tools.example.org", b"https://tools.example.org.evil.example"),
+            (b"tools.example.org", b"https://tools.example.org:443@evil.example"),
+            (b"tools.example.org", b"https://tools.example.org@evil.example"),
+            (b"tools.example.org", b"https://tools.example.org:evil"),
+            (b"tools.example.org", b"https://tools.example.org/"),
+            (b"tools.example.org", b"https://tools.example.org https://evil.example"),
+            (b"tools.example.org", b"tools.example.org"),
+            (b"tools.example.org", b"//tools.example.org"),
+            (b"tools.example.org", b"ftp://tools.example.org"),
+            (b"tools.example.org", b"chrome-extension://tools.example.org"),
+            (b"tools.example.org:8443", b"https://tools.example.org"),
+            (b"tools.example.org:8443", b"https://tools.example.org:9443"),
+            (b"tools.example.org:443", b"http://tools.example.org"),
+            (b"tools.example.org", b"http://galaxy.example.org"),
+            (b"tools.example.org", b"https://galaxy.example.org:8443"),
+            (b"tools.example.org", b"https://a.example"),
+            (b"[::1]", b"http://[::2]"),
+            (b"[::1]:8888", b"http://[::1]"),
+            (b"[::1]:8888", b"http://[::1]:8889"),
+        ):
+            self.assertFalse(self.allowed(host, origin), (host, origin))
+
+    def test_a_host_without_a_name_has_no_origin_of_its_own(self) -> None:
+        request = ask(b"/ws", *WEBSOCKET, (b"Origin", b"http://:80"))
+        request.seen = Seen(b"192.0.2.1", b"http", b"", b"")
+        self.assertFalse(access.origin_allowed(request, frozenset()))
+
+    def test_the_rule_holds_for_every_place(self) -> None:
+        request = ask(b"/ws", *WEBSOCKET, (b"Origin", b"https://evil.example"))
+        for place in (BY_PATH, BY_HOST, BY_SERVICE, OwnPage(b"/chat/ws"), OwnPage(b"/demo")):
+            for policy in (OWNED, OPEN, WIDE):
+                decision = decide(place, request, policy, ALICE, "owner")
+                self.assertIs(decision, access.FOREIGN_ORIGIN)
+
+    def test_ordinary_requests_may_come_from_anywhere(self) -> None:
+        request = ask(b"/x", (b"Origin", b"https://evil.example"))
+        self.assertIsInstance(decide(BY_PATH, request, OWNED, ALICE, "owner"), Forward)
