@@ -1,0 +1,348 @@
+"""The decision's shell: what is asked, when, and what is remembered."""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from giestack.access import NOT_FOUND, NOT_LOGGED_IN, UNAVAILABLE, Policy, Standing
+from giestack.address import Address
+from giestack.gate import DOT_SEGMENT, Gate
+from giestack.proxy.decision import Decision, Forward, Local, Refuse, Request
+from giestack.proxy.head import GuardedNames, RequestFields, seen_by_visitor
+from giestack.routing.formats import EntryPoint, by_key
+from giestack.routing.places import HostEntryPoint, OwnPage, Place, Service
+from giestack.routing.table import Prefixes, RouteTable
+from giestack.visitor import Anonymous, Identity, Refused, Unavailable, Visitor
+
+GUARDED = GuardedNames(
+    hidden_cookies=frozenset((b"galaxysession",)),
+    identity_headers=frozenset((b"remote-user",)),
+    remote_user_header=b"remote-user",
+)
+ALICE = Identity("galaxy", 1, "e1", "alice", "alice@example.org", False, 11, "k1")
+BOB = Identity("galaxy", 2, "e2", "bob", "bob@example.org", True, 22, "k2")
+NOBODY = Anonymous(11, "k3")
+
+ADDRESS = Address("10.0.0.5", 8888)
+KEY1 = EntryPoint("key1", "x", "token1", ADDRESS, requires_path_in_header_named="X-Path")
+KEY2 = EntryPoint("key2", "x", "token2", ADDRESS)
+
+TOOL = b"/interactivetool/ep/key1/token1"
+FRONT = b"127.0.0.1"
+
+
+def ask(
+    target: bytes = TOOL + b"/lab",
+    *fields: tuple[bytes, bytes],
+    cookie: bytes = b"alice",
+    peer: bytes = b"203.0.113.9",
+    host: bytes = b"galaxy.example.org",
+) -> Request:
+    raw = [(b"Host", host), (b"Cookie", b"galaxysession=" + cookie), *fields]
+    request = Request(b"GET", target, "1.1", raw)
+    request.fields = RequestFields(raw, "1.1", GUARDED)
+    request.seen = seen_by_visitor(request.fields, peer, frozenset((FRONT,)), False, b"https")
+    return request
+
+
+class Site:
+    """Routes, sessions and owners, and a note of who was asked what."""
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self.table = RouteTable(
+            Prefixes(domains=("ep.galaxy.example.org",)),
+            [Service(b"/apollo", Address("127.0.0.1", 8080), b"REMOTE_USER")],
+        )
+        self.table.replace("map", by_key((KEY1, KEY2)))
+        self.visitors: dict[bytes, Visitor] = {b"alice": ALICE, b"bob": BOB, b"nobody": NOBODY}
+        self.owners: dict[str, Identity | Anonymous] = {"key1": ALICE, "key2": BOB}
+        self.checked: list[tuple[tuple[bytes, ...], str | None]] = []
+        self.stood: list[tuple[str, Identity | Anonymous]] = []
+        self.late_visitor: Deferred[Visitor] | None = None
+        self.late_standing: Deferred[Standing] | None = None
+        self.gate = Gate(self.table.locate, self.check, self.standing, policy or Policy())
+
+    def check(
+        self, cookies: tuple[bytes, ...], remote_user: str | None = None
+    ) -> Visitor | Deferred[Visitor]:
+        self.checked.append((cookies, remote_user))
+        if self.late_visitor is not None:
+            return self.late_visitor
+        return self.visitors.get(b"".join(cookies), Refused("no session"))
+
+    def standing(self, key: str, visitor: Identity | Anonymous) -> Standing | Deferred[Standing]:
+        self.stood.append((key, visitor))
+        if self.late_standing is not None:
+            return self.late_standing
+        return "owner" if self.owners[key] == visitor else "other"
+
+
+class AtOnceTests(SynchronousTestCase):
+    """Where everything is known no Deferred is made."""
+
+    def setUp(self) -> None:
+        self.site = Site()
+
+    def now(self, request: Request) -> Decision:
+        decision = self.site.gate(request)
+        assert not isinstance(decision, Deferred)
+        return decision
+
+    def test_the_owner(self) -> None:
+        decision = self.now(ask(TOOL + b"/lab?x"))
+        assert isinstance(decision, Forward)
+        self.assertEqual(decision.target, b"/lab?x")
+        self.assertEqual(decision.destination.visitor, ALICE)
+        self.assertEqual(decision.destination.headers, ((b"X-Path", TOOL),))
+        self.assertEqual(self.site.stood, [("key1", ALICE)])
+
+    def test_others(self) -> None:
+        for cookie, status in ((b"bob", 403), (b"nobody", 403), (b"mallory", 401)):
+            decision = self.now(ask(cookie=cookie))
+            assert isinstance(decision, Refuse)
+            self.assertEqual(decision.status, status)
+        self.assertEqual([visitor for _, visitor in self.site.stood], [BOB, NOBODY])
+
+    def test_all_session_cookies_are_handed_on(self) -> None:
+        self.now(ask(TOOL, (b"Cookie", b'galaxysession="b"; galaxysession=c')))
+        self.assertEqual(self.site.checked, [((b"alice", b"b", b"c"), None)])
+
+    def test_nobody_is_asked_about_what_is_not_there(self) -> None:
+        for target in (
+            b"/", b"/interactivetool/ep/key1/token2/", b"/interactivetool/ep/keyX/token1/",
+            b"/giestack/session/abc/", b"/gie_proxy/jupyter/",
+        ):  # fmt: skip
+            self.assertIs(self.now(ask(target)), NOT_FOUND)
+        host = b"key1-token2.ep.galaxy.example.org"
+        self.assertIs(self.now(ask(b"/", host=host)), NOT_FOUND)
+        self.assertEqual((self.site.checked, self.site.stood), ([], []))
+
+    def test_where_the_url_is_the_secret_nobody_is_asked(self) -> None:
+        site = self.site = Site(Policy(check_owner=False))
+        decision = self.now(ask(cookie=b"mallory"))
+        assert isinstance(decision, Forward)
+        self.assertIsNone(decision.destination.visitor)
+        self.assertEqual((site.checked, site.stood), ([], []))
+
+    def test_who_has_no_session_has_no_standing(self) -> None:
+        for visitor, answer in ((Refused("ended"), NOT_LOGGED_IN), (Unavailable("x"), UNAVAILABLE)):
+            self.site.visitors[b"alice"] = visitor
+            self.assertIs(self.now(ask()), answer)
+        self.assertEqual(self.site.stood, [])
+
+    def test_own_pages_and_services(self) -> None:
+        self.assertEqual(self.now(ask(b"/giestack/")), Local(ALICE))
+        decision = self.now(ask(b"/apollo/x?y"))
+        assert isinstance(decision, Forward)
+        self.assertEqual(decision.destination.headers, ((b"REMOTE_USER", b"alice@example.org"),))
+        self.assertEqual(self.site.stood, [])
+
+    def test_hosts(self) -> None:
+        host = b"key1-token1.ep.galaxy.example.org"
+        self.assertIs(self.now(ask(b"/lab", host=host)), NOT_LOGGED_IN)
+        self.site.gate.policy = Policy(cookie_domain=b"galaxy.example.org")
+        decision = self.now(ask(b"/lab?x", host=host))
+        assert isinstance(decision, Forward)
+        self.assertEqual((decision.target, decision.destination.prefix), (b"/lab?x", b""))
+
+    def test_dot_segments(self) -> None:
+        for path in (
+            b"/.", b"/..", b"/./", b"/a/../b", b"/a/%2e%2E/b", b"/a/.%2e", b"/giestack/../x",
+            TOOL + b"/..", TOOL + b"/%2e/x", b"/%2E", b"/a/..?x", b"//../x",
+        ):  # fmt: skip
+            self.assertIs(self.now(ask(path)), DOT_SEGMENT, path)
+        self.assertEqual((DOT_SEGMENT.status, DOT_SEGMENT.code), (400, "bad-request"))
+        self.assertEqual(self.site.checked, [])
+        for path in (b"/...", b"/.a", b"/a..", b"/x?/../", b"/%2f..%2f", b"/..a/.b%2e"):
+            self.assertIs(self.now(ask(path)), NOT_FOUND, path)
+
+
+class RemoteUserTests(SynchronousTestCase):
+    """A front's word about who is asking."""
+
+    def told(self, *fields: tuple[bytes, bytes], peer: bytes = FRONT) -> str | None:
+        site = Site()
+        site.gate(ask(TOOL, *fields, peer=peer))
+        [(_, remote_user)] = site.checked
+        return remote_user
+
+    def test_only_a_trusted_front_is_believed(self) -> None:
+        alice = (b"REMOTE_USER", b"alice@example.org")
+        self.assertEqual(self.told(alice), "alice@example.org")
+        self.assertEqual(self.told(alice, peer=b"unix:"), "alice@example.org")
+        self.assertIsNone(self.told(alice, peer=b"203.0.113.9"))
+
+    def test_its_name_in_any_spelling(self) -> None:
+        for name in (b"remote_user", b"Remote-User", b"REMOTE-USER", b"remote.user"):
+            self.assertEqual(self.told((name, b" a@b ")), "a@b")
+
+    def test_two_are_none(self) -> None:
+        self.assertIsNone(self.told((b"REMOTE_USER", b"a@b"), (b"Remote-User", b"a@b")))
+        self.assertIsNone(self.told((b"REMOTE_USER", b"a@b"), (b"remote_user", b"")))
+
+    def test_an_empty_or_unreadable_one_is_none(self) -> None:
+        self.assertIsNone(self.told())
+        self.assertIsNone(self.told((b"REMOTE_USER", b" ")))
+        self.assertIsNone(self.told((b"REMOTE_USER", b"b\xfccher@example.org")))
+
+
+class LateTests(SynchronousTestCase):
+    """Where the database must be asked."""
+
+    def test_a_late_visitor(self) -> None:
+        site = Site()
+        site.late_visitor = Deferred()
+        decision = site.gate(ask())
+        assert isinstance(decision, Deferred)
+        self.assertNoResult(decision)
+        site.late_visitor.callback(ALICE)
+        self.assertIsInstance(self.successResultOf(decision), Forward)
+
+    def test_a_late_refusal(self) -> None:
+        site = Site()
+        site.late_visitor = Deferred()
+        decision = site.gate(ask())
+        assert isinstance(decision, Deferred)
+        site.late_visitor.callback(Unavailable("down"))
+        self.assertIs(self.successResultOf(decision), UNAVAILABLE)
+
+    def test_a_late_standing(self) -> None:
+        answers: tuple[tuple[Standing, int], ...] = (
+            ("owner", 0),
+            ("other", 403),
+            ("gone", 404),
+            ("unavailable", 503),
+        )
+        for standing, status in answers:
+            site = Site()
+            site.late_standing = Deferred()
+            decision = site.gate(ask())
+            assert isinstance(decision, Deferred)
+            self.assertNoResult(decision)
+            site.late_standing.callback(standing)
+            result = self.successResultOf(decision)
+            self.assertEqual(result.status if isinstance(result, Refuse) else 0, status)
+
+    def test_both_late(self) -> None:
+        site = Site()
+        site.late_visitor, site.late_standing = Deferred(), Deferred()
+        decision = site.gate(ask())
+        assert isinstance(decision, Deferred)
+        site.late_visitor.callback(ALICE)
+        self.assertNoResult(decision)
+        self.assertEqual(site.stood, [("key1", ALICE)])
+        site.late_standing.callback("other")
+        refused = self.successResultOf(decision)
+        assert isinstance(refused, Refuse)
+        self.assertEqual(refused.code, "not-owner")
+
+    def test_a_client_that_leaves_ends_the_question(self) -> None:
+        cancelled: list[Deferred[Visitor]] = []
+        site = Site()
+        site.late_visitor = Deferred(cancelled.append)
+        decision = site.gate(ask())
+        assert isinstance(decision, Deferred)
+        decision.cancel()
+        self.assertEqual(cancelled, [site.late_visitor])
+        self.failureResultOf(decision, CancelledError)
+
+
+class MemoryTests(SynchronousTestCase):
+    """Equal requests share one destination; others never do."""
+
+    def setUp(self) -> None:
+        self.site = Site()
+
+    def forward(self, target: bytes = TOOL, cookie: bytes = b"alice", *fields: Any) -> Forward:
+        decision = self.site.gate(ask(target, *fields, cookie=cookie))
+        assert isinstance(decision, Forward), decision
+        return decision
+
+    def refused(self, target: bytes = TOOL, cookie: bytes = b"alice", *fields: Any) -> str:
+        decision = self.site.gate(ask(target, *fields, cookie=cookie))
+        assert isinstance(decision, Refuse), decision
+        return decision.code
+
+    def test_one_for_all_paths_of_a_tool(self) -> None:
+        first, second = self.forward(TOOL + b"/a?b"), self.forward(TOOL + b"/c")
+        self.assertIs(first.destination, second.destination)
+        self.assertEqual((first.target, second.target), (b"/a?b", b"/c"))
+
+    def test_another_visitor_is_refused_after_the_owner(self) -> None:
+        self.forward()
+        self.assertEqual(self.refused(cookie=b"bob"), "not-owner")
+        self.assertEqual(self.refused(cookie=b"nobody"), "not-owner")
+        self.assertEqual(self.refused(cookie=b"mallory"), "not-logged-in")
+        self.assertEqual(self.forward().destination.visitor, ALICE)
+
+    def test_a_tool_that_changes_hands(self) -> None:
+        mine = self.forward()
+        self.site.owners["key1"] = BOB
+        self.assertEqual(self.refused(), "not-owner")
+        theirs = self.forward(cookie=b"bob")
+        self.assertEqual(theirs.destination.visitor, BOB)
+        self.assertIsNot(theirs.destination, mine.destination)
+        self.site.owners["key1"] = NOBODY
+        self.assertEqual(self.forward(cookie=b"nobody").destination.visitor, NOBODY)
+
+    def test_equal_visitors_of_different_sessions(self) -> None:
+        self.forward()
+        again = Identity("galaxy", 1, "e1", "alice", "alice@example.org", False, 12, "k9")
+        self.site.visitors[b"again"] = again
+        self.site.owners["key1"] = again
+        self.assertEqual(self.forward(cookie=b"again").destination.visitor, again)
+        self.site.owners["key1"] = ALICE
+        self.assertEqual(self.forward().destination.visitor, ALICE)
+
+    def test_a_tool_that_moves(self) -> None:
+        self.forward()
+        moved = EntryPoint("key1", "x", "token1", Address("10.0.0.6", 1))
+        self.site.table.replace("map", by_key((moved,)))
+        self.assertEqual(self.forward().destination.address, moved.address)
+        self.assertEqual(self.forward().destination.headers, ())
+        self.site.table.replace("map", {})
+        self.assertEqual(self.refused(), "no-such-route")
+
+    def test_two_tools_at_one_address(self) -> None:
+        other = self.forward(b"/interactivetool/ep/key2/token2/", b"bob").destination
+        self.assertEqual((other.route, other.visitor), ("key2", BOB))
+        self.assertEqual(self.refused(b"/interactivetool/ep/key2/token2/"), "not-owner")
+        self.assertEqual(self.forward().destination.route, "key1")
+
+    def test_a_websockets_origin_is_checked_every_time(self) -> None:
+        websocket = ((b"Upgrade", b"websocket"), (b"Connection", b"upgrade"))
+        evil = (b"Origin", b"https://evil.example")
+        for _ in range(2):
+            self.assertEqual(self.refused(TOOL, b"alice", *websocket, evil), "foreign-origin")
+            self.forward(TOOL, b"alice", *websocket)
+
+    def test_a_lost_session_is_not_remembered(self) -> None:
+        self.forward()
+        self.site.visitors[b"alice"] = Refused("logged out")
+        self.assertEqual(self.refused(), "not-logged-in")
+
+    def test_a_lot_of_tools(self) -> None:
+        many = [EntryPoint(f"k{n}", "x", "t", Address("10.0.0.7", 1 + n)) for n in range(10_050)]
+        self.site.table.replace("map", by_key(many))
+        self.site.owners = {tool.key: ALICE for tool in many}
+        for _ in range(2):
+            for n in (*range(0, 10_050), 3):
+                forward = self.forward(b"/interactivetool/ep/k%d/t/" % n)
+                self.assertEqual(forward.destination.address.port, 1 + n)
+
+
+class NotInTheTableTests(SynchronousTestCase):
+    """Places that no route table makes, but another `Locate` may."""
+
+    def gate(self, place: Place) -> Callable[[Request], Decision | Deferred[Decision]]:
+        site = Site()
+        return Gate(lambda host, path: place, site.check, site.standing, Policy())
+
+    def test_a_host_without_a_tool(self) -> None:
+        self.assertIs(self.gate(HostEntryPoint(None, False))(ask()), NOT_FOUND)
+
+    def test_a_public_page(self) -> None:
+        gate = self.gate(OwnPage(b"/login"))
+        self.assertEqual(gate(ask(cookie=b"mallory")), Local(None))
