@@ -21,10 +21,11 @@ from giestack.ops.masking import Masking
 from giestack.ops.metrics import Metrics
 from giestack.ops.traffic import Traffic
 from giestack.parts import Giestack, Part
+from giestack.proxy.endpoints import Endpoints
 from giestack.proxy.front import Front, Limits
 from giestack.proxy.head import GuardedNames, canonical
 from giestack.proxy.local import OwnPages
-from giestack.proxy.pool import Endpoints, Pool
+from giestack.proxy.pool import Pool
 from giestack.proxy.trusted import TrustedPeers
 from giestack.routing.location import source_for
 from giestack.routing.places import Service as ServiceRoute

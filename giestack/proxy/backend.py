@@ -3,6 +3,7 @@
 Between two exchanges the connection idles in the pool.
 """
 
+from collections.abc import Callable
 from typing import Protocol as Seam
 
 from twisted.internet.error import ConnectionDone
@@ -67,6 +68,7 @@ class BackendConnection(Protocol):
     """A connection to one backend address.
 
     :ivar address: what it is connected to.
+    :ivar when_made: called once the connection is made.
     :ivar used: how many exchanges it has carried before the present one.
     """
 
@@ -80,6 +82,7 @@ class BackendConnection(Protocol):
         self._exchange: Exchange | None = None
         self._tunnel: Tunnel | None = None
         self._response = ResponseParser()
+        self.when_made: Callable[[BackendConnection], None] | None = None
         self._lost = False
         self._paused = False
         self._ended_cleanly = False
@@ -150,6 +153,9 @@ class BackendConnection(Protocol):
 
     def connectionMade(self) -> None:
         self.transport.registerProducer(self, True)
+        when_made, self.when_made = self.when_made, None
+        if when_made is not None:
+            when_made(self)
 
     def dataReceived(self, data: bytes) -> None:
         if self._tunnel is not None:

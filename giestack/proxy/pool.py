@@ -1,28 +1,14 @@
 """Connections to backends, kept between requests."""
 
-import re
 from collections.abc import Callable
 from typing import cast
 
-from OpenSSL.crypto import Error
-from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.endpoints import (
-    HostnameEndpoint,
-    TCP4ClientEndpoint,
-    TCP6ClientEndpoint,
-    UNIXClientEndpoint,
-    wrapClientTLS,
-)
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
-from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
-from twisted.python.filepath import FilePath
 
 from giestack.address import Address
 from giestack.proxy.backend import BackendConnection
-
-_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 IDLE_LIMIT = 60.0
 """Seconds after which an unused connection is closed."""
@@ -32,60 +18,6 @@ LEAVE_LIMIT = 5.0
 
 IDLE_PER_ADDRESS = 64
 """Unused connections kept to one backend."""
-
-
-_REMEMBERED = 10_000
-
-
-def certificates_in(path: str) -> list[Certificate]:
-    """All certificates of a PEM file; raises OSError or ValueError."""
-    pem = FilePath(path).getContent()
-    found = _CERTIFICATE.findall(pem)
-    if not found:
-        raise ValueError(f"{path} holds no certificate")
-    try:
-        return [Certificate.loadPEM(one) for one in found]
-    except Error:
-        raise ValueError(f"a certificate in {path} can't be read") from None
-
-
-class Endpoints:
-    """Makes the Twisted endpoint for an address.
-
-    :ivar timeout: seconds a connection attempt may take.
-    """
-
-    def __init__(self, reactor: object, timeout: float) -> None:
-        self._reactor = reactor
-        self._made: dict[Address, IStreamClientEndpoint] = {}
-        self.timeout = timeout
-
-    def __call__(self, address: Address) -> IStreamClientEndpoint:
-        """The endpoint; raises OSError where ``ca_file`` can't be read, ValueError where it holds
-        no certificate."""
-        endpoint = self._made.get(address)
-        if endpoint is None:
-            if len(self._made) >= _REMEMBERED:
-                self._made.clear()
-            endpoint = self._made[address] = self._make(address)
-        return endpoint
-
-    def _make(self, address: Address) -> IStreamClientEndpoint:
-        if address.path:
-            return UNIXClientEndpoint(self._reactor, address.path, timeout=self.timeout)
-        kind: type[HostnameEndpoint | TCP4ClientEndpoint | TCP6ClientEndpoint]
-        kind = HostnameEndpoint
-        if isIPAddress(address.host):
-            kind = TCP4ClientEndpoint
-        elif isIPv6Address(address.host):
-            kind = TCP6ClientEndpoint
-        endpoint = kind(self._reactor, address.host, address.port, timeout=self.timeout)
-        if not address.tls:
-            return endpoint
-        roots = None
-        if address.ca_file is not None:
-            roots = trustRootFromCertificates(certificates_in(address.ca_file))
-        return wrapClientTLS(optionsForClientTLS(address.host, trustRoot=roots), endpoint)
 
 
 class Pool:

@@ -19,8 +19,9 @@ from twisted.web.server import Request, Site
 
 from giestack.address import Address
 from giestack.proxy.decision import Destination, Forward
+from giestack.proxy.endpoints import Endpoints
 from giestack.proxy.front import Front, Limits
-from giestack.proxy.pool import Endpoints, Pool
+from giestack.proxy.pool import Pool
 from tests.proxy.memory import GUARDED, Record
 
 reactor: Any = global_reactor
