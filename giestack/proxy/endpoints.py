@@ -102,6 +102,7 @@ class _Attempt(ClientFactory):
         self.made: Deferred[BackendConnection] = Deferred(lambda _: self.connector.disconnect())
 
     def buildProtocol(self, addr: IAddress | None) -> BackendConnection:
+        assert addr is not None
         connection = self._factory.buildProtocol(addr)
         assert isinstance(connection, BackendConnection)
         connection.when_made = self.made.callback
