@@ -56,16 +56,17 @@ class Galaxy:
 
     :ivar folder: where the files are.
     :ivar id_secret: what cookies are encrypted with.
-    :ivar database_url: the database, as Galaxy's ``database_connection``.
+    :ivar database: the database's file.
+    :ivar database_url: the same as Galaxy's ``database_connection``.
     :ivar map_file: the session map.
     """
 
     def __init__(self, test: CleanUp) -> None:
         self.folder = new_folder(test)
         self.id_secret: str = SECRET
-        self._database = self.folder / "galaxy.sqlite"
-        shutil.copyfile(DATA / "galaxy.sqlite", self._database)
-        self.database_url = f"sqlite:///{self._database}"
+        self.database = self.folder / "galaxy.sqlite"
+        shutil.copyfile(DATA / "galaxy.sqlite", self.database)
+        self.database_url = f"sqlite:///{self.database}"
         self.map_file = self.folder / "interactivetools_map.sqlite"
         self._map = SessionMap(self.map_file)
 
@@ -89,4 +90,4 @@ class Galaxy:
 
     def connect(self) -> sqlite3.Connection:
         """A connection to the database, to change it or to lock it."""
-        return sqlite3.connect(self._database)
+        return sqlite3.connect(self.database)
