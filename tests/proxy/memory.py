@@ -1,5 +1,6 @@
 """The front door on transports in memory: what a client and its backends send and see."""
 
+import re
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -233,3 +234,112 @@ def answer(body: bytes = b"ok", *fields: str) -> bytes:
     """A response with a length."""
     lines = ["HTTP/1.1 200 OK", f"Content-Length: {len(body)}", *fields, "", ""]
     return "\r\n".join(lines).encode("latin-1") + body
+
+
+_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:(?: [^\x00-\x08\x0a-\x1f\x7f]*)?")
+_START = re.compile(rb"[A-Z-]+ /[!-\"$-~]* HTTP/1\.1")
+
+
+class Unreadable(AssertionError):
+    """A strict backend can't tell what it was asked."""
+
+
+def read_request(data: bytes) -> tuple[bytes, bytes] | None:
+    """The first request in ``data``, in one spelling, and what follows; None if incomplete.
+
+    Reads as strictly as any backend may. The spelling is the head as sent, with the body in one
+    chunk where it came in chunks.
+    """
+    head, blank, rest = data.partition(b"\r\n\r\n")
+    if not blank:
+        return None
+    start, *lines = head.split(b"\r\n")
+    if not _START.fullmatch(start) or not all(map(_LINE.fullmatch, lines)):
+        raise Unreadable(head)
+    names = [line.partition(b":")[0].lower().replace(b"_", b"-") for line in lines]
+    framing = [name for name in names if name in (b"content-length", b"transfer-encoding")]
+    if names.count(b"host") != 1 or len(framing) > 1:
+        raise Unreadable(head)
+    if not framing:
+        return head + blank, rest
+    value = lines[names.index(framing[0])].partition(b": ")[2]
+    if framing == [b"content-length"]:
+        if not value.isdigit():
+            raise Unreadable(head)
+        if len(rest) < int(value):
+            return None
+        return head + blank + rest[: int(value)], rest[int(value) :]
+    if value != b"chunked":
+        raise Unreadable(head)
+    chunks = read_chunks(rest)
+    return None if chunks is None else (head + blank + chunks[0], chunks[1])
+
+
+def read_chunks(data: bytes) -> tuple[bytes, bytes] | None:
+    """A chunked body with its trailers as one chunk, and what follows; None if incomplete."""
+    body = trailers = b""
+    size = -1
+    while size:
+        line, line_end, data = data.partition(b"\r\n")
+        if line_end and not re.fullmatch(rb"[0-9a-f]+", line):
+            raise Unreadable(line)
+        size = int(line, 16) if line_end else 0
+        if not line_end or len(data) < size + 2:
+            return None
+        body += data[:size]
+        if size and data[size : size + 2] != b"\r\n":
+            raise Unreadable(data)
+        data = data[size + 2 :] if size else data
+    while not data.startswith(b"\r\n"):
+        line, line_end, data = data.partition(b"\r\n")
+        if not line_end:
+            return None
+        if not _LINE.fullmatch(line):
+            raise Unreadable(line)
+        trailers += line + line_end
+    chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+    return chunk + b"0\r\n" + trailers + b"\r\n", data[2:]
+
+
+class StrictBackends:
+    """Reads what all backends of a house get, and answers each request with its target.
+
+    :ivar requests: those that were complete, as `read_request` spells them.
+    """
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._unread: dict[Wire, bytes] = {}
+        self.requests: list[bytes] = []
+
+    def answer(self) -> None:
+        """Answer until nothing more is asked."""
+        busy = True
+        while busy:
+            busy = False
+            for wire in self._house.backends.wires:
+                data = self._unread.get(wire, b"") + wire.take()
+                found = read_request(data) if wire.open else None
+                if found is not None:
+                    self.requests.append(found[0])
+                    data = found[1]
+                    busy = True
+                self._unread[wire] = data
+                if found is not None:
+                    wire.send(answer(found[0].split(b" ")[1]))
+
+    @property
+    def incomplete(self) -> list[Wire]:
+        """Backends that still wait for the rest of a request."""
+        return [wire for wire, data in self._unread.items() if data and wire.open]
+
+
+def read_answers(data: bytes) -> list[tuple[int, bytes]]:
+    """(status, body) of each answer that a client got; all of them have a length."""
+    answers = []
+    while data:
+        head, _, rest = data.partition(b"\r\n\r\n")
+        [length] = re.findall(rb"(?m)^Content-Length: (\d+)\r?$", head)
+        answers.append((int(head.split(b" ")[1]), rest[: int(length)]))
+        data = rest[int(length) :]
+    return answers
