@@ -20,11 +20,11 @@ lint:  ## style and types
 	@.venv/bin/mypy
 
 bench:  ## CPU per request beside other proxies, in one interleaved run
-	@tools/prepare.sh --packages "nginx-light wrk npm libpq-dev g++ make" --extras "demo,test"
+	@tools/prepare.sh --packages "nginx wrk g++ make $(shell command -v npm >/dev/null || echo npm)"
 	@$(python) -m bench.proxies
 
 soak:  ## 200,000 requests and 5,000 tunnels; memory and descriptors afterwards
-	@tools/prepare.sh --packages wrk --extras "demo,test"
+	@tools/prepare.sh
 	@$(python) -m bench.soak
 
 fuzz:  ## 20,000 mutated requests

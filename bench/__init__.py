@@ -1,0 +1,1 @@
+"""Measurements against other proxies, long runs and fuzzing: ``make bench soak fuzz``."""
