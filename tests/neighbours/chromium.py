@@ -1,0 +1,111 @@
+"""A real Chromium, Debian's own, driven by Playwright."""
+
+import functools
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.neighbours.program import PATIENCE
+
+SCREENSHOTS = "GIESTACK_TEST_SCREENSHOTS"
+"""The environment variable that names a folder for screenshots."""
+
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def in_a_thread(test_method: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Run a test in a thread of its own.
+
+    Playwright switches greenlets; what traces the main thread would lose its place.
+    """
+
+    @functools.wraps(test_method)
+    def run(test: Any) -> None:
+        failures: list[BaseException] = []
+
+        def body() -> None:
+            try:
+                test_method(test)
+            except BaseException as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=body)
+        thread.start()
+        thread.join()
+        if failures:
+            raise failures[0]
+
+    return run
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start a browser; it ends with the block."""
+    program = shutil.which("chromium")
+    if program is None:
+        raise RuntimeError("Chromium is not installed (Debian: apt install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(_ARGUMENTS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def visitor(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """Somebody with a browser profile of their own; ``options`` as for a Playwright context."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(PATIENCE * 1000)
+    try:
+        yield context
+    finally:
+        context.close()
+
+
+class Complaints:
+    """What a page's console and scripts complain about.
+
+    :ivar texts: errors and warnings so far.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self.texts: list[str] = []
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.texts.append(f"pageerror: {error}"))
+
+    def _console(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.texts.append(f"{message.type}: {message.text} ({message.location})")
+
+
+LOOKS: tuple[tuple[str, dict[str, Any]], ...] = tuple(
+    (f"{width}-{scheme}", {"viewport": viewport, "color_scheme": scheme})
+    for width, viewport in (
+        ("wide", {"width": 1280, "height": 800}),
+        ("phone", {"width": 390, "height": 844}),
+    )
+    for scheme in ("light", "dark")
+)
+"""Screens to look at pages on, by name."""
+
+
+def screenshot(page: Page, name: str, otherwise: Path) -> None:
+    """Keep what the page shows, in the folder that `SCREENSHOTS` names, or in ``otherwise``."""
+    folder = Path(os.environ.get(SCREENSHOTS) or otherwise)
+    folder.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=folder / f"{name}.png")
