@@ -101,6 +101,7 @@ class StoryTests(DemoCase):
                 self.become(page, "alice")
                 address = self.open_lab(page)
                 self.run_cell(page)
+                screenshot(page, "alice-42", self.place.parent / "pictures")
                 self.assertEqual(complaints.texts, [])
                 kernel = [one for one in sockets if "/api/kernels/" in one.url][-1]
                 self.assertFalse(kernel.is_closed())
