@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.proxy.head import Malformed
-from giestack.proxy.response_head import ResponseHead, cookie_allowed
+from giestack.proxy.response_head import ResponseHead, client_head, cookie_allowed, status_line
 from giestack.proxy.response_parser import ParsedHead
 from tests.proxy.memory import GUARDED
 
@@ -301,6 +301,53 @@ class CookieTests(SynchronousTestCase):
         names = {name.lower().encode("latin-1") for name in read}
         if names & HIDDEN:
             self.assertFalse(cookie_allowed(value, HOST, HIDDEN), value)
+
+
+class ClientHeadTests(SynchronousTestCase):
+    """How the body is delimited towards the client (RFC 9112 section 6.3)."""
+
+    LENGTH = (b"Content-Length", b"5")
+    CHUNKED = (b"Transfer-Encoding", b"chunked")
+
+    def test_all_combinations(self) -> None:
+        chunked, length = b"Transfer-Encoding: chunked\r\n", b"Content-Length: 5\r\n"
+        close, keep = b"Connection: close\r\n", b"Connection: keep-alive\r\n"
+        for status, fields, version, head_only, lines, in_chunks, goes_on in (
+            (200, (self.LENGTH,), "1.1", False, length, False, True),
+            (200, (self.LENGTH,), "1.1", True, length, False, True),
+            (200, (self.LENGTH,), "1.0", False, length + keep, False, True),
+            (200, (self.CHUNKED,), "1.1", False, chunked, True, True),
+            (200, (self.CHUNKED,), "1.1", True, chunked, False, True),
+            (200, (self.CHUNKED,), "1.0", False, close, False, False),
+            (200, (self.CHUNKED,), "1.0", True, close, False, False),
+            (200, (), "1.1", False, chunked, True, True),
+            (200, (), "1.1", True, b"", False, True),
+            (200, (), "1.0", False, close, False, False),
+            (200, (), "1.0", True, keep, False, True),
+            (204, (), "1.1", False, b"", False, True),
+            (204, (self.LENGTH,), "1.1", False, b"", False, True),
+            (204, (self.CHUNKED,), "1.1", False, b"", False, True),
+            (204, (), "1.0", False, keep, False, True),
+            (304, (self.LENGTH,), "1.1", False, length, False, True),
+            (304, (), "1.1", False, b"", False, True),
+            (304, (self.CHUNKED,), "1.0", False, keep, False, True),
+        ):
+            case = (status, fields, version, head_only)
+            told = client_head(head(*fields, status=status, reason=b"R"), version, head_only, True)
+            data = b"HTTP/1.1 %d R\r\n%b\r\n" % (status, lines)
+            self.assertEqual(told, (data, in_chunks, goes_on), case)
+
+    def test_an_end_is_announced(self) -> None:
+        for version in ("1.1", "1.0"):
+            data, in_chunks, goes_on = client_head(head(self.LENGTH), version, False, False)
+            self.assertTrue(data.endswith(b"Content-Length: 5\r\nConnection: close\r\n\r\n"))
+            self.assertEqual((in_chunks, goes_on), (False, False))
+
+    def test_any_number_of_different_reasons(self) -> None:
+        for number in range(250):
+            reason = b"R%d" % number
+            for _ in range(2):
+                self.assertEqual(status_line(200, reason), b"HTTP/1.1 200 %b\r\n" % reason)
 
 
 class UnusualTests(SynchronousTestCase):
