@@ -1,10 +1,8 @@
-"""Twisted's epoll reactor, but it writes before it asks epoll whether it may.
+"""Twisted's epoll reactor, with TCP transports that send when they are written to.
 
 Twisted's transports only note what is to be written and ask the reactor to tell them when the
 socket is writable. That is two system calls (epoll_ctl to begin and to end waiting) around
-nearly every write, though the socket nearly always has room at once. Here a TCP transport sends
-what it can when it is written to; and the reactor calls `doWrite` of all others who asked before
-it waits for events, and registers only those who are not done then. Protocols notice nothing.
+nearly every write, though the socket nearly always has room at once. Protocols notice nothing.
 """
 
 from select import EPOLLIN
@@ -12,7 +10,6 @@ from typing import Any
 
 from twisted.internet import tcp
 from twisted.internet.epollreactor import EPollReactor
-from twisted.internet.interfaces import IReadDescriptor, IWriteDescriptor
 from twisted.internet.main import installReactor
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -30,6 +27,8 @@ class _Eager(tcp.Connection):
             or self.disconnecting
             or self._writeDisconnected
             or self._aborting
+            # A pull producer is asked for more once the reactor has written.
+            or not (self.producer is None or self.streamingProducer)
             or not self.connected
         ):
             super().write(bytes)
@@ -41,6 +40,12 @@ class _Eager(tcp.Connection):
             sent = 0
         if sent != len(bytes):
             super().write(bytes[sent:])
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        super().registerProducer(producer, streaming)
+        if not streaming:
+            # What it has written before may be gone already: then nobody else would ask for more.
+            self.startWriting()
 
 
 class EagerServer(_Eager, tcp.Server):
@@ -70,15 +75,9 @@ _BACKLOG = 1024
 
 
 class EagerEPollReactor(EPollReactor):
-    """An epoll reactor that writes first."""
+    """An epoll reactor whose TCP transports write first."""
 
     _log = Logger()
-
-    def __init__(self) -> None:
-        # Writers who asked since the last look; a dict keeps their order.
-        self._eager: dict[IWriteDescriptor, None] = {}
-        self._trying: IWriteDescriptor | None = None
-        super().__init__()
 
     def listenTCP(
         self, port: int, factory: Any, backlog: int = _DEFAULT_BACKLOG, interface: str = ""
@@ -101,39 +100,7 @@ class EagerEPollReactor(EPollReactor):
         connector.connect()
         return connector
 
-    def addWriter(self, writer: IWriteDescriptor) -> None:
-        if writer.fileno() not in self._writes:
-            if writer is self._trying:
-                self._trying = None
-            self._eager[writer] = None
-
-    def removeWriter(self, writer: IWriteDescriptor) -> None:
-        if writer is self._trying:
-            self._trying = None
-        if writer in self._eager:
-            del self._eager[writer]
-        else:
-            super().removeWriter(writer)
-
-    def getWriters(self) -> list[IWriteDescriptor]:
-        return [*super().getWriters(), *self._eager]
-
-    def removeAll(self) -> list[IReadDescriptor | IWriteDescriptor]:
-        eager = [writer for writer in self._eager if writer.fileno() not in self._reads]
-        self._eager.clear()
-        return [*super().removeAll(), *eager]
-
     def doPoll(self, timeout: float | None) -> None:
-        if self._eager:
-            eager = self._eager
-            self._eager = {}
-            while eager:
-                writer = next(iter(eager))
-                del eager[writer]
-                self._trying = writer
-                self._write(writer)
-            if self._eager:
-                timeout = 0
         try:
             events = self._poller.poll(timeout, len(self._selectables))
         except InterruptedError:
@@ -143,35 +110,23 @@ class EagerEPollReactor(EPollReactor):
             selectable = selectables.get(fd)
             if selectable is None:
                 continue
-            if event == EPOLLIN:
+            if event == EPOLLIN and isinstance(selectable, _Eager):
                 self._read(selectable)
             else:
                 callWithLogger(selectable, self._doReadOrWrite, selectable, fd, event)
 
     doIteration = doPoll
 
-    def _read(self, reader: IReadDescriptor) -> None:
+    def _read(self, transport: _Eager) -> None:
         """What `_doReadOrWrite` does for a read event, without a logging context."""
+        why: Any
         try:
-            why = reader.doRead()
+            why = transport.doRead()
         except BaseException:
             why = Failure()
-            self._log.failure("a transport failed", why)
+            self._log.failure("a protocol failed", why)
         if why:
-            self._disconnectSelectable(reader, why, True)
-
-    def _write(self, writer: IWriteDescriptor) -> None:
-        try:
-            why = writer.doWrite()
-        except BaseException:
-            why = Failure()
-            self._log.failure("a transport failed", why)
-        wants_more = self._trying is writer
-        self._trying = None
-        if why:
-            self._disconnectSelectable(writer, why, False)
-        elif wants_more:
-            super().addWriter(writer)
+            self._disconnectSelectable(transport, why, True)
 
 
 def install() -> None:
