@@ -214,8 +214,13 @@ def mutated(pick: random.Random) -> bytes:
     """A seed after one to four damages; the same from equal states of ``pick``."""
     data = pick.choice(SEEDS)
     for _ in range(pick.choice((1, 1, 1, 2, 2, 3, 4))):
-        data = pick.choice(_DAMAGES)(pick, data) or b"\r\n"
+        data = damaged(pick, data)
     return data
+
+
+def damaged(pick: random.Random, data: bytes) -> bytes:
+    """The bytes with one more damage; never none."""
+    return pick.choice(_DAMAGES)(pick, data) or b"\r\n"
 
 
 def pieces(pick: random.Random, data: bytes) -> list[bytes]:
