@@ -5,6 +5,7 @@ queue. Nothing is acted upon inside a parser callback, since the parser may stil
 has announced.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable
 
@@ -12,6 +13,11 @@ import httptools
 
 from giestack.proxy.decision import Request
 from giestack.proxy.head import Malformed, RequestFields
+
+_TOO_LARGE = Malformed(431, "the request's head is too large")
+
+# Less than llhttp allows, for requests without a body.
+_PLAIN_LINE = re.compile(rb"(GET|HEAD) (/[A-Za-z0-9/._~%?&=+:@,;!$'()*-]*) HTTP/1\.1(?=\r\n)")
 
 
 class RequestParser:
@@ -36,6 +42,10 @@ class RequestParser:
         self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self._arriving: Request | None = None
         self._url = b""
+        # Whether llhttp is in the middle of a message.
+        self._within = False
+        self._block = b""
+        self._block_raw: list[tuple[bytes, bytes]] = []
         self._raw: list[tuple[bytes, bytes]] = []
 
     @property
@@ -58,6 +68,13 @@ class RequestParser:
         if self._parser is None:
             self.early += data
             return None
+        between = not self._within
+        if between and self._block and data.endswith(self._block) and self._repeat(data):
+            return None
+        if self.partial + len(data) > self._limit > 0 and (between or self.partial):
+            end = data.find(b"\r\n\r\n") + 4
+            if end < 4 or self.partial + end > self._limit:
+                return self.end(_TOO_LARGE)
         self.partial += len(data)
         try:
             self._parser.feed_data(data)
@@ -66,8 +83,43 @@ class RequestParser:
         except httptools.HttpParserError:
             return self.end(Malformed(400, "malformed request"))
         if self.partial > self._limit > 0:
-            return self.end(Malformed(431, "the request's head is too large"))
+            return self.end(_TOO_LARGE)
+        self._block = b""
+        if between and not self._within:
+            self._remember(data)
         return None
+
+    def _remember(self, data: bytes) -> None:
+        """Keep the fields of a request that is nothing but a head, as bytes: see `_repeat`.
+
+        ``data`` begins and ends between two messages; it counts only if it is one request.
+        """
+        request = self._arriving
+        if (
+            request is not None
+            and request.keep_alive
+            and request.version == "1.1"
+            and data.find(b"\r\n\r\n") == len(data) - 4
+            and _PLAIN_LINE.match(data)
+        ):
+            self._block = data[data.find(b"\r\n") :]
+            self._block_raw = request.raw
+
+    def _repeat(self, data: bytes) -> bool:
+        """Take a request whose fields are, byte for byte, those of the one before.
+
+        Browsers and programs send most requests of a connection that way. llhttp has accepted
+        these very bytes as the rest of a request without a body, so only the first line is new;
+        any that is not entirely plain is left to llhttp.
+        """
+        line = _PLAIN_LINE.match(data)
+        too_long = len(data) > self._limit > 0
+        if line is None or line.end() != len(data) - len(self._block) or too_long:
+            return False
+        self._arriving = request = Request(line[1], line[2], "1.1", self._block_raw)
+        request.complete = True
+        self.queue.append(request)
+        return True
 
     def end(self, refusal: Malformed) -> Malformed | None:
         """Read no further, because of ``refusal``; what came before is still answered.
@@ -114,10 +166,14 @@ class RequestParser:
             self.early = rest
             return None
         # RFC 9110 section 7.8: a server may ignore an offer of another protocol.
+        self._within = False
         self._parser = httptools.HttpRequestParser(self)
         return self.feed(rest) if rest else None
 
     # What llhttp calls.
+
+    def on_message_begin(self) -> None:
+        self._within = True
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -144,6 +200,7 @@ class RequestParser:
 
     def on_message_complete(self) -> None:
         assert self._arriving is not None and self._parser is not None
+        self._within = False
         self._arriving.complete = True
         self._arriving.keep_alive = self._parser.should_keep_alive()
         self._raw = []
