@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
-from bench.mutated import GOOD, LAST, mutated, pieces
+from bench.mutated import LAST, conversation
 from bench.processes import LOOPBACK, Failed, Program, Programs, free_ports, settle
 from bench.strict_reader import Found, Passed, passed, read
 
@@ -130,15 +130,13 @@ class Run:
     async def visit(self, number: int, port: int, pick: random.Random) -> None:
         """Send one damaged request, with good ones around it, and read until the end."""
         mark = b"%07d" % number
-        data = mutated(pick)
-        if pick.random() < 0.25:
-            data = GOOD + data
-        data = (data + LAST).replace(_MARK, mark)
+        parts = [part.replace(_MARK, mark) for part in conversation(pick)]
+        data = b"".join(parts)
         address = f"127.{1 + number // 62500}.{number // 250 % 250}.{1 + number % 250}"
         visit = self.visits[address.encode()] = Visit(data)
         try:
             async with asyncio.timeout(BOUND):
-                await _talk(visit, (address, port), pieces(pick, data))
+                await _talk(visit, (address, port), parts)
         except TimeoutError:
             visit.end = "stuck"
             self.trouble.append(f"stuck: {data!r}")
@@ -202,7 +200,8 @@ async def _talk(visit: Visit, address: tuple[str, int], parts: list[bytes]) -> N
         for part in parts:
             writer.write(part)
             await writer.drain()
-            await asyncio.sleep(0)
+            # Long enough for most parts to be read one by one.
+            await asyncio.sleep(0.002 if len(part) > 1 else 0)
         await listening
     finally:
         listening.cancel()

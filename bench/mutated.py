@@ -64,6 +64,7 @@ SEEDS: tuple[bytes, ...] = (
     ),
 )
 
+# Before and after the damaged one.
 GOOD = _request(b"GET /good HTTP/1.1")
 LAST = _request(b"GET /last HTTP/1.1", b"Connection: close\r\n")
 
@@ -216,6 +217,24 @@ def mutated(pick: random.Random) -> bytes:
     for _ in range(pick.choice((1, 1, 1, 2, 2, 3, 4))):
         data = damaged(pick, data)
     return data
+
+
+def conversation(pick: random.Random) -> list[bytes]:
+    """What one client sends, piece by piece: a damaged request, and good ones around it.
+
+    What comes before is sometimes the same request whole, twice, since equal heads are no
+    longer read with the same care. The last request asks for the connection's end.
+    """
+    before: list[bytes] = []
+    data = mutated(pick)
+    dice = pick.random()
+    if dice < 0.2:
+        before = [GOOD]
+    elif dice < 0.4:
+        seed = pick.choice(SEEDS[:16])
+        before = [seed, seed]
+        data = damaged(pick, seed)
+    return [*before, *pieces(pick, data + LAST)]
 
 
 def damaged(pick: random.Random, data: bytes) -> bytes:
