@@ -151,6 +151,11 @@ def prepare(folder: DemoFolder) -> str:
         write_whole(new / NOTEBOOK, notebook())
         new.replace(folder.home)
     folder.jupyter.mkdir(mode=0o700, exist_ok=True)
+    settings = folder.jupyter / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
+    if not settings.exists():
+        # Else every visitor is asked whether Jupyter may look for news, which it can't here.
+        settings.mkdir(mode=0o700, parents=True)
+        write_whole(settings / "notification.jupyterlab-settings", '{"fetchNews": "false"}')
     return f"lab/tree/{NOTEBOOK}" if (folder.home / NOTEBOOK).exists() else "lab"
 
 

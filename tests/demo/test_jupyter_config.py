@@ -17,6 +17,7 @@ from giestack.demo.jupyter_config import (
     config_text,
     environment,
     notebook,
+    prepare,
     runtime_dir,
 )
 
@@ -151,6 +152,18 @@ class EnvironmentTests(SynchronousTestCase):
         found = self.environment({}, Path("/opt/v"), Path("/home/x/.local"))
         self.assertEqual(found["VIRTUAL_ENV"], "/opt/v")
         self.assertEqual(found["PYTHONUSERBASE"], "/home/x/.local")
+
+
+class PrepareTests(SynchronousTestCase):
+    def test_nobody_is_asked_about_news_and_a_later_choice_stays(self):
+        folder = folder_at(Path(self.mktemp()))
+        folder.home.parent.mkdir(parents=True, exist_ok=True)
+        self.assertEqual(prepare(folder), "lab/tree/Welcome.ipynb")
+        [settings] = folder.jupyter.rglob("notification.jupyterlab-settings")
+        self.assertEqual(json.loads(settings.read_text()), {"fetchNews": "false"})
+        settings.write_text("{}")
+        prepare(folder)
+        self.assertEqual(settings.read_text(), "{}")
 
 
 class NotebookTests(SynchronousTestCase):
