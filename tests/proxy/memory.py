@@ -133,7 +133,7 @@ class Backends:
         connection: BackendConnection = factory.buildProtocol(None)
         wire = Wire(connection)
         self.wires.append(wire)
-        connection.makeConnection(wire)  # type: ignore[arg-type]
+        connection.makeConnection(wire)
         return connection
 
     def finish_connecting(self) -> None:
@@ -210,7 +210,7 @@ class House:
         """A client connects."""
         connection: ClientConnection = self.front.buildProtocol(None)
         wire = Wire(connection, peer)
-        connection.makeConnection(wire)  # type: ignore[arg-type]
+        connection.makeConnection(wire)
         return wire
 
     def pass_time(self, seconds: float) -> None:

@@ -11,10 +11,11 @@ from twisted.internet.task import Clock
 from twisted.web.http_headers import Headers
 from twisted.web.server import Site
 
-from giestack.proxy.backend import BackendConnection, Fields, ParsedHead
+from giestack.proxy.backend import BackendConnection
 from giestack.proxy.decision import Local, Request
 from giestack.proxy.head import GuardedNames, RequestFields, Seen
 from giestack.proxy.local import OwnPages
+from giestack.proxy.response_parser import Fields, ParsedHead
 from giestack.site.links import Links
 from giestack.site.pages import make_site
 from giestack.site.refusals import RefusalPages
