@@ -185,6 +185,8 @@ class BackendConnection(Protocol):
                     exchange.switched(head, response.switched)
                 return
             exchange.interim(head)
+            if self._exchange is None:
+                return
         if response.broken and not response.started:
             exchange.backend_lost(False)
         elif response.started:

@@ -59,6 +59,7 @@ class ClientConnection(Protocol):
         self._tunnel: Tunnel | None = None
         self._incoming = RequestParser(front.limits.head, self._fields_of)
         self._paused = False
+        self._beginning = False
         self._closing = False
         self._lost = False
         # The last request's fields, and what was made of them: most often the next are equal.
@@ -176,6 +177,16 @@ class ClientConnection(Protocol):
 
     def _next(self) -> None:
         """Begin the next request, if one is here and the client takes answers."""
+        if self._beginning:
+            # An answer that was ready at once: the loop below goes on by itself.
+            return
+        self._beginning = True
+        try:
+            self._begin_all()
+        finally:
+            self._beginning = False
+
+    def _begin_all(self) -> None:
         queue = self._incoming.queue
         while queue and self._exchange is None and not self.blocked and not self._closing:
             item = queue.popleft()
@@ -203,10 +214,12 @@ class ClientConnection(Protocol):
         if self._tunnel is not None:
             pause = self._tunnel.full
         else:
-            exchange = self._exchange
-            pause = (exchange is not None and exchange.wants_less()) or len(
-                self._incoming.queue
-            ) >= QUEUE
+            exchange, incoming = self._exchange, self._incoming
+            pause = (
+                (exchange is not None and exchange.wants_less())
+                or len(incoming.queue) >= QUEUE
+                or bool(incoming.early)
+            )
         if pause != self._paused and not self._lost:
             self._paused = pause
             if pause:
@@ -242,7 +255,8 @@ class ClientConnection(Protocol):
     def may_stay(self, request: Request) -> bool:
         """Whether the connection can go on after this request."""
         readable = self._incoming.readable or bool(self._incoming.queue)
-        return request.fields.keep_alive and readable and not self.front.draining
+        stays = request.fields.keep_alive and request.keep_alive
+        return stays and readable and not self.front.draining
 
     def same_origin(self, request: Request) -> bool:
         """Whether the request's Origin is the host that it was sent to."""

@@ -64,7 +64,8 @@ class Destination:
     :ivar route: the route's name for logs; holds no token.
     :ivar visitor: on whose behalf.
     :ivar prefix: path below which the visitor sees the backend, for X-Forwarded-Prefix.
-    :ivar headers: fields to set, after removing what the client sent under those names.
+    :ivar headers: fields to set, after removing what the client sent under those names; with
+        an empty value only removed.
     :ivar allowed_origins: lower-cased origins that may read answers across origins.
     """
 
@@ -72,8 +73,8 @@ class Destination:
     kind: str
     route: str
     visitor: Identity | Anonymous | None
-    prefix: bytes = b""
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    prefix: bytes = field(default=b"", repr=False)
+    headers: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False)
     allowed_origins: frozenset[bytes] = field(default=frozenset(), repr=False)
 
 

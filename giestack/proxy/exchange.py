@@ -17,7 +17,7 @@ from giestack.proxy.decision import (
     Refuse,
     Request,
 )
-from giestack.proxy.head import Malformed
+from giestack.proxy.head import Malformed, canonical
 from giestack.proxy.request_head import trailer_lines
 from giestack.proxy.response_head import ResponseHead, client_head, status_line
 from giestack.proxy.response_parser import Fields, ParsedHead
@@ -225,6 +225,8 @@ class Exchange:
         chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
         if request.complete:
             forbidden = self._client.front.guarded.identity_headers
+            if request.trailers and self.destination is not None:
+                forbidden |= {canonical(name) for name, _ in self.destination.headers}
             chunk += b"0\r\n%b\r\n" % trailer_lines(request.trailers, forbidden)
         return chunk
 
@@ -240,9 +242,17 @@ class Exchange:
     # What the backend connection tells.
 
     def interim(self, head: ParsedHead) -> None:
-        if self.request.version == "1.1" and not self.status:
-            lines = b"".join([b"%b: %b\r\n" % field for field in head.fields])
-            self._client.write(b"HTTP/1.1 %d %b\r\n%b\r\n" % (head.status, head.reason, lines))
+        if self.request.version != "1.1" or self.status or self._over:
+            return
+        hidden = self._client.front.guarded.hidden_cookies
+        host_name = self.request.seen.host_name
+        try:
+            shown = ResponseHead(head, host_name, hidden if self.destination else None, None)
+        except Malformed as refusal:
+            self._bad_answer(refusal.reason)
+            return
+        line = status_line(shown.status, shown.reason)
+        self._client.write(b"%b%b\r\n" % (line, shown.lines))
 
     def response(
         self, head: ParsedHead | None, body: bytes, trailers: Fields, complete: bool

@@ -8,6 +8,7 @@ from typing import Protocol as Seam
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
 
 from giestack.proxy.backend import BackendConnection
 from giestack.proxy.client import ClientConnection
@@ -75,6 +76,7 @@ class Front(Factory):
     """
 
     noisy = False
+    _log = Logger()
 
     def __init__(
         self,
@@ -160,5 +162,9 @@ class Front(Factory):
         self.now = now = self.clock.seconds()
         late = [c for c in self._connections if 0.0 < c.deadline < now]
         for connection in late:
-            connection.timed_out()
+            # One in trouble must not stop the clock for all others.
+            with self._log.failuresHandled("a connection that has timed out") as ended:
+                connection.timed_out()
+            if ended.failed:
+                connection.abort()
         self.pool.sweep()

@@ -14,6 +14,7 @@ import httptools
 from giestack.proxy.decision import Request
 from giestack.proxy.head import Malformed, RequestFields
 
+_MALFORMED = Malformed(400, "malformed request")
 _TOO_LARGE = Malformed(431, "the request's head is too large")
 
 # Less than llhttp allows, for requests without a body.
@@ -42,6 +43,10 @@ class RequestParser:
         self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self._arriving: Request | None = None
         self._url = b""
+        self._switching = False
+        # No head that ends in this read is larger than this.
+        self._most = 0
+        self._too_large = False
         # Whether llhttp is in the middle of a message.
         self._within = False
         self._block = b""
@@ -65,28 +70,38 @@ class RequestParser:
         Returns what is wrong with the body of a request that has been taken from the queue;
         everything else that is wrong waits in the queue.
         """
-        if self._parser is None:
-            self.early += data
-            return None
         between = not self._within
         if between and self._block and data.endswith(self._block) and self._repeat(data):
             return None
-        if self.partial + len(data) > self._limit > 0 and (between or self.partial):
-            end = data.find(b"\r\n\r\n") + 4
-            if end < 4 or self.partial + end > self._limit:
-                return self.end(_TOO_LARGE)
-        self.partial += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            return self._upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserError:
-            return self.end(Malformed(400, "malformed request"))
+        self._block = b""
+        while self._parser is not None:
+            self.partial += len(data)
+            self._most = self.partial
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                data = data[upgrade.args[0] :]
+                between = False
+                refusal = self._upgrade()
+                if refusal is not None:
+                    return refusal
+            except httptools.HttpParserError:
+                return self.end(_TOO_LARGE if self._too_large else _MALFORMED)
+            else:
+                if between and not self._within:
+                    self._remember(data)
+                return self._end_of_read()
+        if self._switching:
+            # Only these are of use to anybody.
+            self.early += data
+        return None
+
+    def _end_of_read(self) -> Malformed | None:
         if self.partial > self._limit > 0:
             return self.end(_TOO_LARGE)
-        self._block = b""
-        if between and not self._within:
-            self._remember(data)
+        if self._within and not self.partial and self._arriving and self._arriving.complete:
+            # Another head has begun behind what was complete.
+            self.partial = 1
         return None
 
     def _remember(self, data: bytes) -> None:
@@ -145,7 +160,7 @@ class RequestParser:
         self.partial = 0
         self.queue.clear()
 
-    def _upgrade(self, rest: bytes) -> Malformed | None:
+    def _upgrade(self) -> Malformed | None:
         """The parser stops at every Upgrade, and has then not looked for a body."""
         request = self._arriving
         assert request is not None
@@ -161,14 +176,11 @@ class RequestParser:
             request.complete = False
             return self.end(refusal)
         self.partial = 0
-        if fields.websocket:
-            self._parser = None
-            self.early = rest
-            return None
-        # RFC 9110 section 7.8: a server may ignore an offer of another protocol.
         self._within = False
-        self._parser = httptools.HttpRequestParser(self)
-        return self.feed(rest) if rest else None
+        self._switching = fields.websocket
+        # RFC 9110 section 7.8: a server may ignore an offer of another protocol.
+        self._parser = None if fields.websocket else httptools.HttpRequestParser(self)
+        return None
 
     # What llhttp calls.
 
@@ -184,6 +196,12 @@ class RequestParser:
     def on_headers_complete(self) -> None:
         parser = self._parser
         assert parser is not None
+        if self._most > self._limit > 0:
+            size = len(self._url) + sum(len(name) + len(value) + 4 for name, value in self._raw)
+            if size > self._limit:
+                self._too_large = True
+                # llhttp stops here, and httptools makes an error of its own of this one.
+                raise ValueError(size)
         self._arriving = request = Request(
             parser.get_method(), self._url, parser.get_http_version(), self._raw
         )

@@ -141,7 +141,8 @@ class ResponseParser:
         chunked = False
         for name, value in head.fields:
             low = name.lower()
-            if low == b"content-length" and value.isdigit():
+            if low == b"content-length":
+                # llhttp has made sure that these are digits, but leaves blanks after them.
                 length = int(value)
             elif low == b"transfer-encoding":
                 chunked = True
@@ -163,7 +164,10 @@ class ResponseParser:
         self._reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._started:
+        if self.done:
+            # Of what nobody asked for.
+            pass
+        elif self._started:
             self.trailers.append((name, value))
         else:
             self._fields.append((name, value))
@@ -173,6 +177,9 @@ class ResponseParser:
         if self.done or parser is None:
             return
         status = parser.get_status_code()
+        if status < 100:
+            # llhttp would deliver a body after it. It makes an HttpParserCallbackError of this.
+            raise ValueError(status)
         head = ParsedHead(status, self._reason, parser.get_http_version(), self._fields)
         if status < 200:
             self.interim.append(head)
