@@ -30,8 +30,6 @@ ANSWERS = (
 _HEAD = re.compile(
     rb"HTTP/1\.1 ([1-9][0-9]{2}) [^\x00-\x08\x0a-\x1f\x7f]*\r\n((?:[^\r\n\0]+\r\n)*)\r\n"
 )
-    rb"HTTP/1\.1 ([1-9][0-9]{2}) [^\x00-\x08\x0a-\x1f\x7f]*\r\n((?:[^\r\n\0]+\r\n)*)\r\n"
-)
 
 
 def rest_of_answer(data: bytes) -> bytes | None:
