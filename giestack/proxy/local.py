@@ -43,7 +43,7 @@ class _Unpooled:
         pass
 
 
-@implementer(ITransport)
+@implementer(ITransport, IPushProducer)
 class LocalTransport:
     """What a Site's channel writes to: the exchange's end of the connection.
 
@@ -96,7 +96,18 @@ class LocalTransport:
     def isSecure(self) -> bool:
         return self.seen.scheme == b"https"
 
-    # The channel is told to go on or to wait through its registered producer.
+    # A channel asks its transport to wait while it works on a request. Nothing is behind this
+    # one but the same request, and a client that isn't read could not be seen to leave. But a
+    # channel only takes part in back-pressure with a transport that can be asked.
+
+    def pauseProducing(self) -> None:
+        pass
+
+    def resumeProducing(self) -> None:
+        pass
+
+    def stopProducing(self) -> None:
+        self.loseConnection()
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         pass
