@@ -234,6 +234,21 @@ def settle(program: Program, seconds: float) -> int:
     return memory
 
 
+def busy(seconds: float) -> float:
+    """The part of the machine's CPU, 0 to 1, that is used by whomever during so many seconds."""
+    before = _cpu_times()
+    time.sleep(seconds)
+    spent = [after - then for after, then in zip(_cpu_times(), before, strict=True)]
+    # Fields 4 and 5 of proc(5)'s /proc/stat: nothing to do, and waiting for disks.
+    return 1 - sum(spent[3:5]) / max(sum(spent), 1)
+
+
+def _cpu_times() -> list[int]:
+    with open("/proc/stat", encoding="ascii") as file:
+        # Those of guests are part of the others.
+        return [int(field) for field in file.readline().split()[1:9]]
+
+
 def beside_python(name: str) -> Path:
     """A program that came with the Python environment that runs this."""
     return Path(sys.executable).with_name(name)

@@ -24,7 +24,7 @@ from bench.contenders import (
 )
 from bench.load import Transfers, Tunnels, Wrk, size_on_the_wire
 from bench.node_packages import NodePackages
-from bench.processes import Failed, Program, Programs, settle
+from bench.processes import Failed, Program, Programs, busy, settle
 from bench.report import Result
 
 MEASUREMENTS = ("requests", "transfers", "echo", "tunnels")
@@ -207,6 +207,7 @@ def main(arguments: list[str] | None = None) -> int:
         packages = None
         if GX in options.names or CHP in options.names:
             packages = node_packages.install()
+        others = busy(2)
         with Programs() as programs:
             ground = Ground(programs)
             bench = Bench(ground, packages, options)
@@ -221,7 +222,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     _say("")
     said, over = report.ratios(bench.results)
-    print(report.machine(packages.node if packages else None), end="\n\n")
+    print(report.machine(packages.node if packages else None))
+    print(f"{others:.0%} busy with other things before the start", end="\n\n")
     print(*report.spread(bench.results), sep="\n", end="\n\n")
     print(*report.table(bench.results, bench.versions), sep="\n", end="\n\n")
     print(*said, *missing, sep="\n")
