@@ -182,4 +182,4 @@ def _when_running(reactor: Any, reopen_logs: Callable[[], None]) -> None:
     # What is there now stays: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
+    gc.set_threshold(10_000, 10, 4)

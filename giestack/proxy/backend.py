@@ -138,9 +138,10 @@ class BackendConnection(Protocol):
         self._exchange = None
         self._tunnel = None
         if not self._lost:
+            # First, since the connection may end, and be forgotten, at once.
+            self._pool.leaving(self)
             self.transport.unregisterProducer()
             self.transport.loseConnection()
-            self._pool.leaving(self)
 
     def half_close(self) -> None:
         """Say that nothing more will be sent; the backend may still answer."""
@@ -207,6 +208,8 @@ class BackendConnection(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
+        # The parser knows the response and the response its parser: nobody else would part them.
+        self._response, response = _NO_RESPONSE, self._response
         self._pool.forget(self)
         exchange, self._exchange = self._exchange, None
         tunnel, self._tunnel = self._tunnel, None
@@ -215,7 +218,7 @@ class BackendConnection(Protocol):
         if exchange is None:
             return
         clean = self._is_clean(reason)
-        if self._response.end(clean):
+        if response.end(clean):
             exchange.response(None, b"", [], True)
         else:
             exchange.backend_lost(clean)

@@ -127,7 +127,9 @@ class ClientConnection(Protocol):
         self._lost = True
         self._closing = True
         self.deadline = 0.0
-        self._incoming.queue.clear()
+        # The parser knows us, and we know it: nobody else would part the two.
+        self._incoming = _NOTHING_INCOMING
+        self._known_fields = self._known_seen = self._known_to = None
         self._leave()
         self.front.disconnected(self)
 

@@ -105,8 +105,14 @@ class _Attempt(ClientFactory):
         assert addr is not None
         connection = self._factory.buildProtocol(addr)
         assert isinstance(connection, BackendConnection)
-        connection.when_made = self.made.callback
+        made, self.made = self.made, Deferred()
+        connection.when_made = made.callback
         return connection
+
+    def clientConnectionLost(self, connector: IConnector, reason: Failure) -> None:
+        # Transport, connector and factory know each other: nobody else would part them.
+        vars(connector).pop("transport", None)
+        vars(self).pop("connector", None)
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         if not self.made.called:

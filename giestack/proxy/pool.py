@@ -85,6 +85,7 @@ class Pool:
         """Close what has been idle for too long; call this every few seconds."""
         now = self._now = self._clock.seconds()
         for connection in [c for c in self._leaving if c.idle_since < now - LEAVE_LIMIT]:
+            self._leaving.discard(connection)
             connection.close()
         too_old = now - IDLE_LIMIT
         for waiting in list(self._idle.values()):
