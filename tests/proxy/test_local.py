@@ -37,6 +37,13 @@ class Page(Resource):
         if request.path == b"/stream":
             request.write(b"one,")
             return NOT_DONE_YET
+        if request.path == b"/close":
+            request.setHeader(b"Connection", b"close")
+        if request.path == b"/break":
+            request.setHeader(b"Content-Length", b"10")
+            request.write(b"half")
+            self.transport.loseConnection()
+            return NOT_DONE_YET
         assert request.content is not None
         request.setHeader(b"Set-Cookie", b"galaxysession=new; Path=/")
         return request.content.read() or b"hello"
@@ -111,3 +118,35 @@ class OwnPagesTests(SynchronousTestCase):
             self.client.send(get("/1"))
         self.clock.advance(0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_page_that_wants_the_connection_closed(self) -> None:
+        """Its own connection is in memory and serves one request anyway."""
+        self.client.send(get("/close"))
+        self.assertTrue(self.client.take().endswith(b"hello"))
+        self.clock.advance(0)
+        self.assertTrue(self.client.open)
+
+    def test_a_page_that_breaks_off(self) -> None:
+        self.client.send(get("/break"))
+        self.assertTrue(self.client.take().endswith(b"half"))
+        # Nobody takes it for the whole.
+        self.assertTrue(self.client.aborted)
+
+    def test_head(self) -> None:
+        self.client.send(get("/1").replace(b"GET", b"HEAD") + get("/2"))
+        told = self.client.take()
+        self.assertEqual(told.count(b"HTTP/1.1 200 OK"), 2)
+        self.assertEqual(told.count(b"hello"), 1)
+
+    def test_how_the_visitor_sees_us(self) -> None:
+        self.house = House(
+            local=self.house.front.local,
+            trusted=frozenset((b"203.0.113.5",)),
+        )
+        self.house.decision = Local(None)
+        self.client = self.house.connect("203.0.113.5")
+        self.client.send(get("/1", "X-Forwarded-Host: galaxy.example.org:8443"))
+        request = self.page.requests[0]
+        host: Any = request.getHost()
+        self.assertEqual((host.host, host.port), ("galaxy.example.org", 8443))
+        self.assertIsNone(self.page.transport.visitor)

@@ -230,3 +230,79 @@ class RepeatedFieldsTests(SynchronousTestCase):
     )
     def test_any_mix(self, pieces: list[bytes]) -> None:
         self.reads_like_a_new_one(*pieces)
+
+
+WEBSOCKET = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
+
+
+class UpgradeTests(SynchronousTestCase):
+    """The parser stops at each of them, and has then not looked for a body."""
+
+    def test_a_websocket(self) -> None:
+        incoming = parser()
+        incoming.feed(get("/1") + get("/ws", *WEBSOCKET) + b"\x81\x02hi" + get("/no"))
+        first, second = incoming.queue
+        assert isinstance(first, Request) and isinstance(second, Request)
+        self.assertEqual((first.target, second.target), (b"/1", b"/ws"))
+        # What follows is no request, whatever it looks like.
+        incoming.feed(get("/no"))
+        self.assertEqual(incoming.early, b"\x81\x02hi" + get("/no") * 2)
+        self.assertEqual(len(incoming.queue), 2)
+        self.assertFalse(incoming.readable)
+        self.assertTrue(incoming.unread)
+
+    def test_offers_of_another_protocol_are_ignored(self) -> None:
+        incoming = parser()
+        offer = get("/1", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c")
+        self.assertIsNone(incoming.feed(offer + get("/2")))
+        targets = [one[1] for one in taken(incoming) if not isinstance(one, int)]
+        self.assertEqual(targets, [b"/1", b"/2"])
+        self.assertTrue(incoming.readable)
+
+    def test_bodies_hidden_behind_an_upgrade(self) -> None:
+        for method, fields in (
+            (b"GET", (*WEBSOCKET, "Content-Length: 5")),
+            (b"GET", (*WEBSOCKET, "Transfer-Encoding: chunked")),
+            (b"POST", ("Connection: Upgrade", "Upgrade: h2c", "Content-Length: 5")),
+            (b"POST", WEBSOCKET),
+        ):
+            incoming = parser()
+            incoming.feed(get("/1", *fields).replace(b"GET", method) + get("/smuggled"))
+            self.assertEqual(taken(incoming), [400])
+            self.assertEqual(incoming.early, b"")
+            self.assertFalse(incoming.readable)
+
+    def test_connect(self) -> None:
+        incoming = parser()
+        incoming.feed(b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n")
+        self.assertEqual(taken(incoming), [501])
+
+    def test_an_upgrade_with_a_bad_head(self) -> None:
+        incoming = parser()
+        incoming.feed(get("/1", *WEBSOCKET, "Host: another.example.org"))
+        self.assertEqual(taken(incoming), [400])
+
+
+class EndTests(SynchronousTestCase):
+    def test_stop(self) -> None:
+        incoming = parser()
+        incoming.feed(get("/1") + b"GET /2")
+        incoming.stop()
+        self.assertEqual((taken(incoming), incoming.partial), ([], 0))
+        incoming.feed(get("/3"))
+        self.assertEqual((taken(incoming), incoming.early), ([], b""))
+
+    def test_a_refusal_from_outside(self) -> None:
+        """It takes the place of what has not arrived yet, and comes after what has."""
+        late = Malformed(408, "too late")
+        incoming = parser()
+        self.assertIsNone(incoming.end(late))
+        self.assertEqual(taken(incoming), [408])
+        incoming = parser()
+        incoming.feed(get("/1") + get("/2", "Content-Length: 5").replace(b"GET", b"PUT"))
+        self.assertIsNone(incoming.end(late))
+        self.assertEqual([one for one in taken(incoming) if isinstance(one, int)], [408])
+        incoming = parser()
+        incoming.feed(get("/2", "Content-Length: 5").replace(b"GET", b"PUT"))
+        incoming.queue.clear()
+        self.assertIs(incoming.end(late), late)
