@@ -44,6 +44,7 @@ setup(
             "types-PyYAML",
             "ruff",
             "playwright",
+            "axe-playwright-python",
             "websockets",
         ],
     },

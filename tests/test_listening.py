@@ -98,6 +98,18 @@ class DoorTests(SynchronousTestCase):
         self.wait(0.1)
         self.successResultOf(stopped)
 
+    def test_an_answer_that_had_promised_to_go_on(self) -> None:
+        client = self.house.connect()
+        client.send(get())
+        self.house.backends[0].send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab")
+        stopped = self.stop()
+        self.assertTrue(client.open)
+        self.house.backends[0].send(b"cd")
+        self.assertTrue(client.closing)
+        client.lose()
+        self.wait(0.1)
+        self.successResultOf(stopped)
+
     def test_but_not_for_ever(self) -> None:
         client = self.house.connect()
         client.send(get())

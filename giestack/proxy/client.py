@@ -241,7 +241,7 @@ class ClientConnection(Protocol):
     def finished(self, keep_alive: bool) -> None:
         """The exchange is over and its answer is written."""
         self._exchange = None
-        if not keep_alive:
+        if not keep_alive or self.front.draining:
             self._close()
         elif self._incoming.queue:
             self._next()
