@@ -557,8 +557,11 @@ class DemoTests(SynchronousTestCase):
         self.assertEqual(second.wait(), 1)
         self.assertEqual(second.output, f"giestack: another demo is running in {above / 'place'}\n")
 
+        demo.until(lambda: "JupyterLab is ready" in demo.output, "alice's JupyterLab")
+        began = time.monotonic()
         demo.send(signal.SIGTERM)
         self.assertEqual(demo.wait(), 0)
+        self.assertLess(time.monotonic() - began, END_SECONDS)
         self.assertNotIn("Traceback", demo.output)
         self._assert_no_secret(above, demo.output, value[1])
 
