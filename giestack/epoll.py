@@ -32,8 +32,16 @@ class _Eager(tcp.Connection):
     _broken = False
 
     def doRead(self) -> Any:
-        why = super().doRead()
-        return CONNECTION_LOST if why is CONNECTION_DONE and self._broken else why
+        try:
+            data = self.socket.recv(self.bufferSize)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return CONNECTION_LOST
+        if not data:
+            return CONNECTION_LOST if self._broken else CONNECTION_DONE
+        self.protocol.dataReceived(data)
+        return None
 
     def write(self, bytes: bytes) -> None:
         if (

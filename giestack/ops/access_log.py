@@ -1,4 +1,4 @@
-"""The access log: written once a second, in a thread, from what `Traffic` remembers."""
+"""The access log: written twice a second, in a thread, from what `Traffic` remembers."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from giestack.ops.log_target import Target, Unwritten, reason_of
 from giestack.ops.masking import Masking
 from giestack.ops.traffic import Line, Traffic
 
-INTERVAL = 1.0
+INTERVAL = 0.5
 """Seconds between two looks at what waits to be written."""
 
 # Two threads that both want the interpreter hold each other up for milliseconds. So the writing
