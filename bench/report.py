@@ -71,10 +71,11 @@ def table(results: Mapping[str, Result], versions: Mapping[str, str]) -> list[st
     rule = "  ".join("=" * width for width in widths)
     lines = [
         "  ".join(
-            cell.ljust(width) if column == 0 else cell.rjust(width)
+            # In a heading of two lines, one further in than the other would be a quotation.
+            cell.ljust(width) if column == 0 or number < 2 else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
-        for row in rows
+        for number, row in enumerate(rows)
     ]
     # An empty first cell would be taken for the line above going on.
     lines[0] = "\\" + lines[0][1:]
