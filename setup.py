@@ -45,6 +45,7 @@ setup(
             "ruff",
             "playwright",
             "axe-playwright-python",
+            "pyhamcrest",  # Twisted's own tests of reactors use it
             "websockets",
         ],
     },
