@@ -99,6 +99,11 @@ def assemble(reactor: Any, settings: Settings, demo_logins: DemoLogins | None = 
     return giestack
 
 
+def make_data_dir(settings: Settings) -> None:
+    """Make ``data_dir``, for nobody else to look into; OSError where that can't be done."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def utcnow() -> datetime:
     """The wall clock, naive UTC as in Galaxy's tables."""
     return datetime.now(UTC).replace(tzinfo=None)

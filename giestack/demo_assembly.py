@@ -8,7 +8,7 @@ from twisted.application.service import Service
 from twisted.logger import Logger
 from twisted.web.client import Agent, HTTPConnectionPool
 
-from giestack.assembly import assemble, threads_of, utcnow
+from giestack.assembly import assemble, make_data_dir, threads_of, utcnow
 from giestack.demo.folder import DemoError
 from giestack.demo.host import DemoLogins
 from giestack.demo.jupyter import JupyterLab
@@ -45,7 +45,7 @@ def assemble_demo(reactor: Any, folder: Path, port: int) -> Giestack:
     overrides = dict(flat(demo_settings(port)))
     overrides["galaxy.id_secret"] = demo.folder.id_secret()
     settings = load(None, {}, demo.folder.path, overrides).settings
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_data_dir(settings)
     giestack = assemble(reactor, settings, DemoLogins(demo.host, demo.codec, in_thread))
     JupyterLab(
         demo.folder,

@@ -19,7 +19,6 @@ from giestack.parts import Giestack
 from giestack.settings.files import find_config, load
 from giestack.settings.load import Loaded
 from giestack.settings.problems import SettingsError
-from giestack.settings.schema import Settings
 
 DEMO_DIR = "giestack-demo"
 
@@ -143,17 +142,12 @@ def _configured(reactor: Any, options: Options) -> Giestack:
 
 
 def _assembled(reactor: Any, loaded: Loaded) -> Giestack:
-    from giestack.assembly import assemble
+    from giestack.assembly import assemble, make_data_dir
 
     for warning in loaded.warnings:
         print(f"giestack: warning: {warning}", file=sys.stderr)
     make_data_dir(loaded.settings)
     return assemble(reactor, loaded.settings)
-
-
-def make_data_dir(settings: Settings) -> None:
-    """Make ``data_dir``, for nobody else to look into; OSError where that can't be done."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _demo(reactor: Any, options: Options) -> Giestack:

@@ -413,8 +413,9 @@ class ClientConnection(Protocol):
             self.transport.abortConnection()
 
 
-_FRAMING = frozenset((b"connection", b"transfer-encoding", b"content-length", b"upgrade"))
-_FRAMING |= {b"expect", b"keep-alive"}
+_FRAMING = frozenset(
+    b"connection transfer-encoding content-length upgrade expect keep-alive".split()
+)
 
 
 def _refuse(refusal: Malformed) -> Refuse:
