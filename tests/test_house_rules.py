@@ -16,9 +16,23 @@ ROOMS: dict[str, set[str]] = {
     "giestack.identity": {"giestack.database"},
     "giestack.routing": set(),
     "giestack.proxy": set(),
-    "giestack.settings": {"giestack.routing"},
+    "giestack.settings": {
+        "giestack.routing",
+        "giestack.spawner.options",
+        "giestack.spawner.templates",
+    },
+    "giestack.spawner": {"giestack.settings.spawner_schema"},
     "giestack.ops": {"giestack.proxy"},
-    "giestack.site": {"giestack.proxy", "giestack.routing", "giestack.database"},
+    "giestack.site": {
+        "giestack.proxy",
+        "giestack.routing",
+        "giestack.database",
+        "giestack.settings.spawner_schema",
+        "giestack.spawner.engine",
+        "giestack.spawner.options",
+        "giestack.spawner.owner",
+        "giestack.spawner.view",
+    },
     "giestack.demo": {"giestack.identity", "giestack.database", "giestack.routing"},
 }
 
@@ -36,6 +50,14 @@ PURE = (
     "giestack/routing/formats.py",
     "giestack/routing/places.py",
     "giestack/routing/table.py",
+    "giestack/spawner/admission.py",
+    "giestack/spawner/entrance.py",
+    "giestack/spawner/history.py",
+    "giestack/spawner/lifecycle.py",
+    "giestack/spawner/options.py",
+    "giestack/spawner/owner.py",
+    "giestack/spawner/templates.py",
+    "giestack/spawner/view.py",
 )
 IMPURE_MODULES = ("twisted.internet", "twisted.web", "time", "socket", "sqlite3", "sqlalchemy")
 
@@ -47,6 +69,10 @@ UNTESTED = {
     "giestack/proxy/decision.py",
     "giestack/routing/source.py",
     "giestack/identity/entry_point.py",
+    "giestack/spawner/engine.py",
+    "giestack/spawner/entrance.py",
+    "giestack/spawner/view.py",
+    "giestack/site/spawning.py",
 }
 
 

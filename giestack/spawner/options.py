@@ -1,0 +1,166 @@
+"""The options of a profile: what people may choose in its form, read from the configuration.
+
+``options`` of a profile is a map from a name to how it is asked for::
+
+    options:
+      interface: {title: Interface, choices: {lab: JupyterLab, tree: Classic notebook}}
+      rows: {title: Rows, type: integer, default: 100, low: 1, high: 10000}
+      debug: {type: boolean}
+      greeting: {title: Greeting, type: text, default: hello}
+
+In `command` and `env` the choice stands for ``{options.NAME}``.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from giestack.spawner.view import SpawnRefused, bad_option
+
+LONGEST_TEXT = 500
+"""Characters that a text may have."""
+
+Value = str | int | bool
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+_KEYS = {
+    "choice": {"title", "description", "type", "default", "choices"},
+    "text": {"title", "description", "type", "default"},
+    "integer": {"title", "description", "type", "default", "low", "high"},
+    "boolean": {"title", "description", "type", "default"},
+}
+_TRUE = {"true", "1", "on", "yes"}
+_FALSE = {"false", "0", "off", "no", ""}
+
+
+class BadOption(Exception):
+    """The configuration of an option is wrong; the text says how."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One thing to choose.
+
+    :ivar title: for people; empty in the configuration: the name.
+    :ivar choices: value and words for it, in order; empty but for ``choice``.
+    """
+
+    name: str
+    kind: Literal["choice", "text", "integer", "boolean"]
+    title: str
+    description: str
+    default: Value
+    choices: Mapping[str, str] = field(default_factory=dict)
+    low: int | None = None
+    high: int | None = None
+
+    def read(self, value: object) -> Value:
+        """Check a value from JSON or from a form; raise `SpawnRefused` (422)."""
+        if self.kind == "boolean":
+            return self._boolean(value)
+        if self.kind == "integer":
+            return self._integer(value)
+        if not isinstance(value, str):
+            raise bad_option(self.name, f"{self.title} must be a text.")
+        if self.kind == "choice" and value not in self.choices:
+            allowed = ", ".join(self.choices)
+            raise bad_option(self.name, f"{self.title} must be one of: {allowed}.")
+        if len(value) > LONGEST_TEXT or not value.isprintable():
+            raise bad_option(
+                self.name, f"{self.title} must be one line of {LONGEST_TEXT} characters at most."
+            )
+        return value
+
+    def _boolean(self, value: object) -> bool:
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value.lower() in _TRUE | _FALSE:
+            return value.lower() in _TRUE
+        raise bad_option(self.name, f"{self.title} must be true or false.")
+
+    def _integer(self, value: object) -> int:
+        if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value):
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise bad_option(self.name, f"{self.title} must be a whole number.")
+        if self.low is not None and value < self.low:
+            raise bad_option(self.name, f"{self.title} must be at least {self.low}.")
+        if self.high is not None and value > self.high:
+            raise bad_option(self.name, f"{self.title} must be at most {self.high}.")
+        return value
+
+
+def options_of(configured: Mapping[str, object]) -> tuple[Option, ...]:
+    """Read the options of a profile; raise `BadOption` with the name of the one that is wrong."""
+    return tuple(_option(name, given) for name, given in configured.items())
+
+
+def chosen(options: tuple[Option, ...], given: Mapping[str, object]) -> dict[str, Value]:
+    """What a visitor chose, with the defaults for the rest; raise `SpawnRefused` (422)."""
+    known = {option.name for option in options}
+    for name in given:
+        if name not in known:
+            raise bad_option(name, f"There is no option “{name}”.")
+    return {
+        option.name: option.read(given[option.name]) if option.name in given else option.default
+        for option in options
+    }
+
+
+def _option(name: str, given: object) -> Option:
+    if not _NAME.fullmatch(name):
+        raise BadOption(f"{name}: a name has lower-case letters, digits and _, a letter first")
+    if not isinstance(given, Mapping):
+        raise BadOption(f"{name}: must be a map, for example {{title: {name}, type: text}}")
+    kind = given.get("type", "choice" if "choices" in given else "text")
+    if kind not in _KEYS:
+        raise BadOption(f"{name}.type: must be one of {', '.join(_KEYS)}")
+    unknown = [str(key) for key in given if key not in _KEYS[kind]]
+    if unknown:
+        raise BadOption(f"{name}.{unknown[0]}: no such key for type {kind}")
+    choices = _choices(name, given.get("choices")) if kind == "choice" else {}
+    low, high = _bound(name, given, "low"), _bound(name, given, "high")
+    first: dict[str, Value] = {
+        "choice": next(iter(choices), ""),
+        "integer": low or 0,
+        "boolean": False,
+        "text": "",
+    }
+    option = Option(
+        name=name,
+        kind=kind,
+        title=str(given.get("title") or name),
+        description=str(given.get("description") or ""),
+        default=first[kind],
+        choices=choices,
+        low=low,
+        high=high,
+    )
+    if given.get("default") is None:
+        return option
+    return _with_default(option, given["default"])
+
+
+def _with_default(option: Option, default: object) -> Option:
+
+    if option.kind == "choice" and not isinstance(default, bool):
+        default = str(default)
+    try:
+        return replace(option, default=option.read(default))
+    except SpawnRefused as refused:
+        raise BadOption(f"{option.name}.default: {refused}") from None
+
+
+def _choices(name: str, given: object) -> dict[str, str]:
+    if isinstance(given, list) and given:
+        return {str(choice): str(choice) for choice in given}
+    if isinstance(given, Mapping) and given:
+        return {str(choice): str(words) for choice, words in given.items()}
+    raise BadOption(f"{name}.choices: must be a list, or a map from value to words, and not empty")
+
+
+def _bound(name: str, given: Mapping[object, object], key: str) -> int | None:
+    bound = given.get(key)
+    if bound is not None and (not isinstance(bound, int) or isinstance(bound, bool)):
+        raise BadOption(f"{name}.{key}: must be a whole number")
+    return bound

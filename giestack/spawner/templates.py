@@ -1,0 +1,60 @@
+"""Templates in a profile: ``{user}``, ``{base_url}`` and the like in command, env and volumes."""
+
+import re
+from collections.abc import Mapping
+
+from giestack.spawner.engine import Launch
+
+NAMES = frozenset(
+    (
+        "user",
+        "username",
+        "user_id",
+        "email",
+        "session_id",
+        "base_url",
+        "galaxy_url",
+        "port",
+        "socket",
+    )
+)
+"""What may stand in braces, beside ``options.NAME``. Braces around anything else are just text."""
+
+_HOLE = re.compile(r"\{([a-z_]+(?:\.[a-z0-9_]+)?)\}")
+
+
+def values_of(launch: Launch, *, port: int | None = None, socket: str = "") -> dict[str, str]:
+    """What each name stands for in one launch; ``port`` and ``socket`` where it is to listen."""
+    owner = launch.owner
+    values = {
+        "user": owner.key,
+        "username": owner.username or owner.key,
+        "user_id": owner.encoded_id,
+        "email": owner.email,
+        "session_id": launch.session_id,
+        "base_url": launch.base_url,
+        "galaxy_url": launch.galaxy_url,
+        "port": "" if port is None else str(port),
+        "socket": socket,
+    }
+    for name, value in launch.options.items():
+        shown = str(value).lower() if isinstance(value, bool) else str(value)
+        values[f"options.{name}"] = shown
+    return values
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """Put the values in, once: what a value holds is never taken for a template."""
+    return _HOLE.sub(lambda hole: values.get(hole[1], hole[0]), text)
+
+
+def unknown_names(text: str, options: frozenset[str]) -> list[str]:
+    """Names in braces that are neither a template nor one of the profile's options.
+
+    Only words that look like one of ours are told: ``${HOME}`` of a shell is left alone.
+    """
+    return [
+        name
+        for name in _HOLE.findall(text)
+        if name.startswith("options.") and name.removeprefix("options.") not in options
+    ]
