@@ -8,7 +8,15 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from giestack.proxy.decision import Decision, Destination, Forward, Local, Refuse, Request
+from giestack.proxy.decision import (
+    Decision,
+    Destination,
+    Forward,
+    Local,
+    Redirect,
+    Refuse,
+    Request,
+)
 from giestack.proxy.head import Malformed, Seen, split_host
 from giestack.routing.formats import EntryPoint
 from giestack.routing.places import (
@@ -22,6 +30,8 @@ from giestack.routing.places import (
     SpawnedSession,
     UnknownEntryPoint,
 )
+from giestack.spawner.entrance import Entrance
+from giestack.spawner.view import ENDED
 from giestack.visitor import Anonymous, Identity, Refused, Unavailable, Visitor
 
 Standing = Literal["owner", "other", "gone", "unavailable"]
@@ -63,7 +73,7 @@ class Policy:
         return self.allowed_origins | {self.galaxy_origin}
 
 
-_NO_ROUTE = (UnknownEntryPoint, SpawnedSession, Environment, Nowhere)
+_NO_ROUTE = (UnknownEntryPoint, Environment, Nowhere)
 
 NOT_FOUND = Refuse(404, "no-such-route", "There is nothing at this address.")
 NOT_LOGGED_IN = Refuse(401, "not-logged-in", "Please log in to see this page.")
@@ -78,12 +88,14 @@ FOREIGN_ORIGIN = Refuse(
 )
 
 
-def needs_visitor(place: Place, policy: Policy) -> bool:
-    """Whether the decision depends on who is asking."""
+def needs_visitor(place: Place, policy: Policy, entrance: Entrance | None = None) -> bool:
+    """Whether the decision depends on who is asking; ``entrance`` as for `decide`."""
     if isinstance(place, PathEntryPoint):
         return policy.check_owner
     if isinstance(place, HostEntryPoint):
         return policy.check_owner and place.entry_point is not None
+    if isinstance(place, SpawnedSession):
+        return entrance is not None
     return isinstance(place, (ServicePlace, OwnPage))
 
 
@@ -93,14 +105,18 @@ def decide(
     policy: Policy,
     visitor: Visitor | None,
     standing: Standing | None,
+    entrance: Entrance | None = None,
 ) -> Decision:
     """Say what to do with a request.
 
     :param visitor: the answer of the session check; None where `needs_visitor` is false.
     :param standing: how the visitor stands to the entry point, where the place is one and the
         visitor has a session.
+    :param entrance: the way into the spawned session, where the place is one and it exists.
     """
     if isinstance(place, _NO_ROUTE):
+        return NOT_FOUND
+    if isinstance(place, SpawnedSession) and entrance is None:
         return NOT_FOUND
     if isinstance(place, HostEntryPoint) and (place.entry_point is None or place.ticket):
         return NOT_FOUND
@@ -110,6 +126,9 @@ def decide(
         return _own_page(place, visitor)
     if isinstance(place, ServicePlace):
         return _service(place, request, policy, visitor)
+    if isinstance(place, SpawnedSession):
+        assert entrance is not None
+        return _session(place, entrance, request, policy, visitor)
     return _entry_point(place, request, policy, visitor, standing)
 
 
@@ -157,6 +176,67 @@ def _service(
         policy.origins,
     )
     return Forward(destination, place.target + query(request))
+
+
+def _session(
+    place: SpawnedSession,
+    entrance: Entrance,
+    request: Request,
+    policy: Policy,
+    visitor: Visitor | None,
+) -> Decision:
+    if isinstance(visitor, Unavailable):
+        return UNAVAILABLE
+    if not isinstance(visitor, Identity):
+        return NOT_LOGGED_IN
+    if not entrance.owner.is_(visitor):
+        return Refuse(
+            403,
+            "not-owner",
+            "This session belongs to somebody else.",
+            None,
+            "session",
+            entrance.session_id,
+            visitor,
+        )
+    if not place.rest:
+        return Redirect(entrance.prefix + b"/" + query(request))
+    if entrance.address is None:
+        return _not_ready(entrance, visitor)
+    destination = Destination(
+        entrance.address,
+        "session",
+        entrance.session_id,
+        visitor,
+        entrance.prefix if entrance.strip_path else b"",
+        allowed_origins=policy.origins,
+        visible_host=True,
+        use=entrance.use,
+    )
+    return Forward(destination, session_target(place, entrance, request))
+
+
+def _not_ready(entrance: Entrance, visitor: Identity) -> Refuse:
+    moment = entrance.moment
+    ended = moment.state in ENDED
+    own_pages = entrance.prefix.rpartition(b"/session/")[0]
+    return Refuse(
+        502,
+        "backend-down",
+        (moment.reason or moment.message) if ended else moment.message,
+        None if ended else 2,
+        "session",
+        entrance.session_id,
+        visitor,
+        moment.state,
+        moment.log,
+        f"{own_pages.decode('latin-1')}/sessions/{entrance.session_id}",
+    )
+
+
+def session_target(place: SpawnedSession, entrance: Entrance, request: Request) -> bytes:
+    """The request target that a spawned session sees; ``place.rest`` is not empty."""
+    return place.rest + query(request) if entrance.strip_path else request.target
 
 
 def _entry_point(

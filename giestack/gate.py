@@ -1,5 +1,6 @@
 """Finds out what a decision needs (where, who, whose), then asks `giestack.access`."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -8,8 +9,9 @@ from giestack import access
 from giestack.access import Policy, Standing
 from giestack.proxy.decision import Decision, Destination, Forward, Refuse, Request
 from giestack.routing.formats import EntryPoint
-from giestack.routing.places import HostEntryPoint, PathEntryPoint, Place
+from giestack.routing.places import HostEntryPoint, PathEntryPoint, Place, SpawnedSession
 from giestack.routing.table import has_dot_segment
+from giestack.spawner.entrance import Entrance
 from giestack.visitor import Anonymous, Identity, Visitor
 
 DOT_SEGMENT = Refuse(400, "bad-request", "dot segments in the path")
@@ -39,18 +41,31 @@ class StandingTo(Protocol):
     ) -> Standing | Deferred[Standing]: ...
 
 
+def _no_entrance(session_id: str) -> None:
+    """Where nothing is spawned."""
+
+
 class Gate:
     """The front door's `Decide`."""
 
     def __init__(
-        self, locate: Locate, check_session: CheckSession, standing: StandingTo, policy: Policy
+        self,
+        locate: Locate,
+        check_session: CheckSession,
+        standing: StandingTo,
+        policy: Policy,
+        entrance: Callable[[str], Entrance | None] = _no_entrance,
     ) -> None:
+        """
+        :param entrance: the way into the spawned session of this id; None where there is none.
+        """
         self._locate = locate
         self._check_session = check_session
         self._standing = standing
+        self._entrance = entrance
         self.policy = policy
-        # What was decided before for a path, an entry point and a visitor who may enter.
-        self._known: dict[bytes, tuple[EntryPoint, Visitor, Destination]] = {}
+        # What was decided before for a path, what is there, and a visitor who may enter.
+        self._known: dict[bytes, tuple[EntryPoint | Entrance, Visitor, Destination]] = {}
 
     def __call__(self, request: Request) -> Decision | Deferred[Decision]:
         """Decide at once where everything is known, else as soon as it is."""
@@ -58,7 +73,8 @@ class Gate:
         if has_dot_segment(path):
             return DOT_SEGMENT
         place = self._locate(request.seen.host_name, path)
-        if not access.needs_visitor(place, self.policy):
+        entrance = self._entrance(place.id) if isinstance(place, SpawnedSession) else None
+        if not access.needs_visitor(place, self.policy, entrance):
             return access.decide(place, request, self.policy, None, None)
         fields = request.fields
         remote_user = _remote_user(request) if fields.remote_user else None
@@ -70,6 +86,8 @@ class Gate:
     def _standing_of(
         self, visitor: Visitor, place: Place, request: Request
     ) -> Decision | Deferred[Decision]:
+        if isinstance(place, SpawnedSession):
+            return self._into_session(visitor, place, request)
         if (
             not isinstance(place, (PathEntryPoint, HostEntryPoint))
             or not isinstance(visitor, (Identity, Anonymous))
@@ -85,22 +103,36 @@ class Gate:
                 if not request.fields.websocket:
                     return Forward(known[2], access.entry_point_target(place, request))
             else:
-                return self._remember(self._decide(standing, place, request, visitor), place)
+                decision = self._decide(standing, place, request, visitor)
+                return self._remember(decision, place.prefix, place.entry_point)
         return self._decide(standing, place, request, visitor)
+
+    def _into_session(self, visitor: Visitor, place: SpawnedSession, request: Request) -> Decision:
+        # Asked for only now: the session may have ended while the visitor was looked up.
+        entrance = self._entrance(place.id)
+        known = None if entrance is None else self._known.get(entrance.prefix)
+        same = known is not None and known[0] is entrance and known[1] is visitor
+        if same and place.rest and not request.fields.websocket:
+            assert entrance is not None and known is not None
+            return Forward(known[2], access.session_target(place, entrance, request))
+        decision = access.decide(place, request, self.policy, visitor, None, entrance)
+        if same or entrance is None:
+            return decision
+        return self._remember(decision, entrance.prefix, entrance)
 
     def _decide(
         self, standing: Standing | None, place: Place, request: Request, visitor: Visitor
     ) -> Decision:
         return access.decide(place, request, self.policy, visitor, standing)
 
-    def _remember(self, decision: Decision, place: PathEntryPoint) -> Decision:
-        """Keep what the tool's other paths will be decided to as well: only the target differs."""
+    def _remember(self, decision: Decision, prefix: bytes, what: EntryPoint | Entrance) -> Decision:
+        """Keep what all paths below a prefix will be decided to: only the target differs."""
         if isinstance(decision, Forward) and decision.destination.visitor is not None:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             destination = decision.destination
             assert destination.visitor is not None
-            self._known[place.prefix] = (place.entry_point, destination.visitor, destination)
+            self._known[prefix] = (what, destination.visitor, destination)
         return decision
 
 

@@ -5,7 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from giestack import access
 from giestack.access import Policy, Standing, decide, needs_visitor
 from giestack.address import Address
-from giestack.proxy.decision import Destination, Forward, Local, Refuse, Request
+from giestack.proxy.decision import Destination, Forward, Local, Redirect, Refuse, Request
 from giestack.proxy.head import GuardedNames, RequestFields, Seen
 from giestack.proxy.request_head import backend_fields
 from giestack.routing.formats import EntryPoint
@@ -21,10 +21,14 @@ from giestack.routing.places import (
     SpawnedSession,
     UnknownEntryPoint,
 )
+from giestack.spawner.entrance import Entrance
+from giestack.spawner.owner import owner_of
+from giestack.spawner.view import Moment, State
 from giestack.visitor import Anonymous, Identity, Refused, Unavailable, Visitor
 
 ALICE = Identity("galaxy", 1, "e1", "alice", "alice@example.org", False, 11, "k1")
 ADMIN = Identity("galaxy", 2, "e2", "root", "root@example.org", True, 22, "k2")
+OTHER_HOST = Identity("openbis", 1, "e1", "alice", "alice@example.org", False, 11, "k1")
 NOBODY = Anonymous(33, "k3")
 OUT = Refused("no session cookie")
 DOWN = Unavailable("no answer")
@@ -38,6 +42,9 @@ BY_HOST = HostEntryPoint(TOOL, False)
 
 APOLLO = Service(b"/apollo", Address("127.0.0.1", 8080), b"REMOTE_USER")
 BY_SERVICE = ServicePlace(APOLLO, b"/x", b"/base/x")
+
+BASE = b"/giestack/session/abc"
+SESSION = SpawnedSession("abc", b"/lab/a%2Fb")
 
 OPEN = Policy(check_owner=False)
 OWNED = Policy()
@@ -57,6 +64,30 @@ def ask(
     request.fields = RequestFields(request.raw, "1.1", GuardedNames())
     request.seen = Seen(b"192.0.2.1", scheme, host, b"192.0.2.1")
     return request
+
+
+def entrance(
+    state: State = "ready",
+    *,
+    address: Address | None = TOOL.address,
+    strip_path: bool = False,
+    reason: str = "",
+    log: tuple[str, ...] = (),
+) -> Entrance:
+    return Entrance(
+        session_id="abc",
+        owner=owner_of(ALICE),
+        prefix=BASE,
+        home=BASE + b"/lab",
+        address=address if state == "ready" else None,
+        strip_path=strip_path,
+        moment=Moment(state=state, step=state, message="It waits.", reason=reason, log=log),
+        use=unused,
+    )
+
+
+def unused(method: bytes, target: bytes) -> None:
+    raise AssertionError("who decides uses nothing")
 
 
 class RefusedTests(SynchronousTestCase):
@@ -157,6 +188,63 @@ class RefusedTests(SynchronousTestCase):
             self.assertEqual(self.refused(OwnPage(rest), OUT), (401, "not-logged-in"), rest)
             self.assertEqual(self.refused(OwnPage(rest), DOWN), (503, "identity-unavailable"))
         self.assertEqual(access.UNAVAILABLE.retry_after, 5)
+
+    def test_sessions(self) -> None:
+        for way in (entrance(), entrance("starting"), entrance("failed"), entrance("stopped")):
+            for rest in (b"", b"/", b"/lab"):
+                for policy in (OWNED, OPEN, WIDE):
+                    for visitor, told in (
+                        (None, (401, "not-logged-in")),
+                        (OUT, (401, "not-logged-in")),
+                        (NOBODY, (401, "not-logged-in")),
+                        (DOWN, (503, "identity-unavailable")),
+                        (ADMIN, (403, "not-owner")),
+                        (OTHER_HOST, (403, "not-owner")),
+                    ):
+                        place = SpawnedSession("abc", rest)
+                        decision = decide(place, ask(), policy, visitor, "owner", way)
+                        assert isinstance(decision, Refuse)
+                        self.assertEqual((decision.status, decision.code), told)
+                        # How it is, and what it printed, is for its owner alone.
+                        told_more = (decision.state, decision.log, decision.link)
+                        self.assertEqual(told_more, ("", (), None))
+
+    def test_a_session_that_is_somebody_elses_is_named(self) -> None:
+        decision = decide(SESSION, ask(), OWNED, ADMIN, None, entrance())
+        assert isinstance(decision, Refuse)
+        self.assertEqual(
+            (decision.kind, decision.route, decision.visitor), ("session", "abc", ADMIN)
+        )
+
+    def test_a_session_that_is_not_ready(self) -> None:
+        for state in ("queued", "pulling", "creating", "starting", "stopping"):
+            way = entrance(state, log=("one",))
+            decision = decide(SESSION, ask(), OWNED, ALICE, None, way)
+            self.assertEqual(
+                decision,
+                Refuse(
+                    502, "backend-down", "It waits.", 2, "session", "abc", ALICE, state, ("one",),
+                    "/giestack/sessions/abc",
+                ),
+            )  # fmt: skip
+
+    def test_a_session_that_has_ended(self) -> None:
+        for state in ("failed", "stopped"):
+            for reason, message in (
+                ("killed by signal 9", "killed by signal 9"),
+                ("", "It waits."),
+            ):
+                way = entrance(state, reason=reason, log=("a", "b"))
+                decision = decide(SESSION, ask(), OWNED, ALICE, None, way)
+                assert isinstance(decision, Refuse)
+                self.assertEqual((decision.message, decision.retry_after), (message, None))
+                self.assertEqual((decision.state, decision.log), (state, ("a", "b")))
+                self.assertNotIn("'a'", repr(decision))
+
+    def test_ready_without_an_address_is_not_ready(self) -> None:
+        decision = decide(SESSION, ask(), OWNED, ALICE, None, entrance(address=None))
+        assert isinstance(decision, Refuse)
+        self.assertEqual((decision.status, decision.state), (502, "ready"))
 
     def test_a_refusal_names_its_route_but_no_token(self) -> None:
         decision = decide(BY_PATH, ask(), OWNED, ALICE, "other")
@@ -265,6 +353,42 @@ class AdmittedTests(SynchronousTestCase):
         odd = Identity("galaxy", 1, "e1", None, "b\xfccher@example.org", False, 11, "k1")
         self.admitted(ServicePlace(Service(b"/a", APOLLO.address), b"/", b"/"), odd)
 
+    def test_sessions(self) -> None:
+        request = ask(BASE + b"/lab/a%2Fb?x=%20&y=?z")
+        way = entrance()
+        forward = decide(SESSION, request, OWNED, ALICE, None, way)
+        assert isinstance(forward, Forward)
+        self.assertEqual(forward.target, request.target)
+        self.assertEqual(
+            forward.destination,
+            Destination(TOOL.address, "session", "abc", ALICE, b"", (), frozenset(), True, way.use),
+        )
+
+    def test_sessions_that_do_not_know_their_path(self) -> None:
+        way = entrance(strip_path=True)
+        for rest, target in ((b"/", b"/?q"), (b"/lab/a%2Fb", b"/lab/a%2Fb?q"), (b"//", b"//?q")):
+            place = SpawnedSession("abc", rest)
+            forward = decide(place, ask(BASE + rest + b"?q"), OWNED, ALICE, None, way)
+            assert isinstance(forward, Forward)
+            self.assertEqual(forward.target, target)
+            self.assertEqual(forward.destination.prefix, BASE)
+
+    def test_a_session_is_told_the_host_that_the_visitor_sees(self) -> None:
+        request = ask(BASE + b"/lab", host=b"127.0.0.1:8800")
+        request.seen = Seen(b"192.0.2.1", b"https", b"galaxy.example.org", b"192.0.2.1")
+        forward = decide(SESSION, request, OWNED, ALICE, None, entrance(strip_path=True))
+        assert isinstance(forward, Forward)
+        lines = backend_fields(request.fields, request.seen, forward.destination)
+        self.assertTrue(lines.startswith(b"Host: galaxy.example.org\r\n"))
+        self.assertIn(b"\r\nX-Forwarded-Prefix: %b\r\n" % BASE, lines)
+
+    def test_a_session_without_a_slash_leads_to_the_one_with_it(self) -> None:
+        place = SpawnedSession("abc", b"")
+        for way in (entrance(), entrance("starting"), entrance("failed")):
+            for query in (b"", b"?", b"?x=%2F&y"):
+                decision = decide(place, ask(BASE + query), OWNED, ALICE, None, way)
+                self.assertEqual(decision, Redirect(BASE + b"/" + query))
+
     def test_trusted_origins_may_read_answers(self) -> None:
         policy = Policy(
             galaxy_origin=b"https://galaxy.example.org",
@@ -274,7 +398,9 @@ class AdmittedTests(SynchronousTestCase):
         for forward in (
             self.admitted(BY_PATH, ALICE, "owner", policy),
             self.admitted(BY_SERVICE, ALICE, None, policy),
+            decide(SESSION, ask(), policy, ALICE, None, entrance()),
         ):
+            assert isinstance(forward, Forward)
             self.assertEqual(forward.destination.allowed_origins, both)
         forward = self.admitted(BY_PATH, ALICE, "owner")
         self.assertEqual(forward.destination.allowed_origins, frozenset())
@@ -305,6 +431,9 @@ class NeedsVisitorTests(SynchronousTestCase):
         ):
             self.assertEqual(needs_visitor(place, OWNED), owned, place)
             self.assertEqual(needs_visitor(place, OPEN), open_to_all, place)
+        for policy in (OWNED, OPEN):
+            for way in (entrance(), entrance("queued")):
+                self.assertTrue(needs_visitor(SESSION, policy, way))
 
 
 class WebSocketTests(SynchronousTestCase):
@@ -386,6 +515,15 @@ class WebSocketTests(SynchronousTestCase):
             for policy in (OWNED, OPEN, WIDE):
                 decision = decide(place, request, policy, ALICE, "owner")
                 self.assertIs(decision, access.FOREIGN_ORIGIN)
+
+    def test_also_for_sessions(self) -> None:
+        evil = ask(b"/ws", *WEBSOCKET, (b"Origin", b"https://evil.example"))
+        own = ask(b"/ws", *WEBSOCKET, (b"Origin", b"https://galaxy.example.org"))
+        for way in (entrance(), entrance("starting")):
+            decision = decide(SESSION, evil, OWNED, ALICE, None, way)
+            self.assertIs(decision, access.FOREIGN_ORIGIN)
+        decision = decide(SESSION, own, OWNED, ALICE, None, entrance())
+        self.assertIsInstance(decision, Forward)
 
     def test_ordinary_requests_may_come_from_anywhere(self) -> None:
         request = ask(b"/x", (b"Origin", b"https://evil.example"))

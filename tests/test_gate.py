@@ -9,11 +9,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from giestack.access import NOT_FOUND, NOT_LOGGED_IN, UNAVAILABLE, Policy, Standing
 from giestack.address import Address
 from giestack.gate import DOT_SEGMENT, Gate
-from giestack.proxy.decision import Decision, Forward, Local, Refuse, Request
+from giestack.proxy.decision import Decision, Forward, Local, Redirect, Refuse, Request
 from giestack.proxy.head import GuardedNames, RequestFields, seen_by_visitor
 from giestack.routing.formats import EntryPoint, by_key
-from giestack.routing.places import HostEntryPoint, OwnPage, Place, Service
+from giestack.routing.places import HostEntryPoint, OwnPage, Place, Service, SpawnedSession
 from giestack.routing.table import Prefixes, RouteTable
+from giestack.spawner.entrance import Entrance
+from giestack.spawner.owner import Owner, owner_of
+from giestack.spawner.view import Moment
 from giestack.visitor import Anonymous, Identity, Refused, Unavailable, Visitor
 
 GUARDED = GuardedNames(
@@ -31,6 +34,7 @@ KEY2 = EntryPoint("key2", "x", "token2", ADDRESS)
 
 TOOL = b"/interactivetool/ep/key1/token1"
 FRONT = b"127.0.0.1"
+SESSION = b"/giestack/session/s1"
 
 
 def ask(
@@ -45,6 +49,19 @@ def ask(
     request.fields = RequestFields(raw, "1.1", GUARDED)
     request.seen = seen_by_visitor(request.fields, peer, frozenset((FRONT,)), False, b"https")
     return request
+
+
+def entrance(owner: Owner, address: Address | None = ADDRESS) -> Entrance:
+    return Entrance(
+        session_id="s1",
+        owner=owner,
+        prefix=SESSION,
+        home=SESSION + b"/lab",
+        address=address,
+        strip_path=True,
+        moment=Moment(state="ready", step="ready", message="It is ready."),
+        use=lambda method, target: None,
+    )
 
 
 class Site:
@@ -62,7 +79,10 @@ class Site:
         self.stood: list[tuple[str, Identity | Anonymous]] = []
         self.late_visitor: Deferred[Visitor] | None = None
         self.late_standing: Deferred[Standing] | None = None
-        self.gate = Gate(self.table.locate, self.check, self.standing, policy or Policy())
+        self.entrances = {"s1": entrance(owner_of(ALICE))}
+        self.gate = Gate(
+            self.table.locate, self.check, self.standing, policy or Policy(), self.entrances.get
+        )
 
     def check(
         self, cookies: tuple[bytes, ...], remote_user: str | None = None
@@ -146,6 +166,26 @@ class AtOnceTests(SynchronousTestCase):
         decision = self.now(ask(b"/lab?x", host=host))
         assert isinstance(decision, Forward)
         self.assertEqual((decision.target, decision.destination.prefix), (b"/lab?x", b""))
+
+    def test_sessions(self) -> None:
+        decision = self.now(ask(SESSION + b"/lab?x"))
+        assert isinstance(decision, Forward)
+        self.assertEqual((decision.target, decision.destination.visitor), (b"/lab?x", ALICE))
+        self.assertEqual(self.now(ask(SESSION + b"?x")), Redirect(SESSION + b"/?x"))
+        for cookie, status in ((b"bob", 403), (b"nobody", 401), (b"mallory", 401)):
+            decision = self.now(ask(SESSION + b"/lab", cookie=cookie))
+            assert isinstance(decision, Refuse)
+            self.assertEqual(decision.status, status)
+        self.assertEqual(self.site.stood, [])
+
+    def test_a_tools_host_has_no_sessions(self) -> None:
+        for host in (b"key1-token1.ep.galaxy.example.org", b"x.ep.galaxy.example.org"):
+            self.site.gate.policy = Policy(cookie_domain=b"galaxy.example.org")
+            decision = self.now(ask(SESSION + b"/lab", host=host))
+            if isinstance(decision, Forward):
+                self.assertEqual(decision.destination.kind, "entry_point")
+            else:
+                self.assertIs(decision, NOT_FOUND)
 
     def test_dot_segments(self) -> None:
         for path in (
@@ -238,6 +278,15 @@ class LateTests(SynchronousTestCase):
         assert isinstance(refused, Refuse)
         self.assertEqual(refused.code, "not-owner")
 
+    def test_a_session_that_ends_while_its_visitor_is_looked_up(self) -> None:
+        site = Site()
+        site.late_visitor = Deferred()
+        decision = site.gate(ask(SESSION + b"/lab"))
+        assert isinstance(decision, Deferred)
+        del site.entrances["s1"]
+        site.late_visitor.callback(ALICE)
+        self.assertIs(self.successResultOf(decision), NOT_FOUND)
+
     def test_a_client_that_leaves_ends_the_question(self) -> None:
         cancelled: list[Deferred[Visitor]] = []
         site = Site()
@@ -318,6 +367,38 @@ class MemoryTests(SynchronousTestCase):
             self.assertEqual(self.refused(TOOL, b"alice", *websocket, evil), "foreign-origin")
             self.forward(TOOL, b"alice", *websocket)
 
+    def test_one_for_all_paths_of_a_session(self) -> None:
+        first, second = self.forward(SESSION + b"/a?b"), self.forward(SESSION + b"/c")
+        self.assertIs(first.destination, second.destination)
+        self.assertEqual((first.target, second.target), (b"/a?b", b"/c"))
+        self.assertIsInstance(self.site.gate(ask(SESSION)), Redirect)
+        self.assertEqual(self.refused(SESSION + b"/a", b"bob"), "not-owner")
+        self.assertEqual(self.refused(SESSION + b"/a", b"nobody"), "not-logged-in")
+        self.assertIs(self.forward(SESSION + b"/d").destination, first.destination)
+
+    def test_a_session_that_changes(self) -> None:
+        first = self.forward(SESSION + b"/").destination
+        self.site.entrances["s1"] = entrance(owner_of(ALICE), KEY2.address)
+        self.assertIsNot(self.forward(SESSION + b"/").destination, first)
+        self.site.entrances["s1"] = entrance(owner_of(ALICE), None)
+        self.assertEqual(self.refused(SESSION + b"/"), "backend-down")
+        self.site.entrances["s1"] = entrance(owner_of(BOB))
+        self.assertEqual(self.refused(SESSION + b"/"), "not-owner")
+        self.assertEqual(self.forward(SESSION + b"/", b"bob").destination.visitor, BOB)
+        del self.site.entrances["s1"]
+        self.assertEqual(self.refused(SESSION + b"/"), "no-such-route")
+
+    def test_a_websocket_into_a_session_is_checked_every_time(self) -> None:
+        websocket = ((b"Upgrade", b"websocket"), (b"Connection", b"upgrade"))
+        evil = (b"Origin", b"https://evil.example")
+        for _ in range(2):
+            refused = self.refused(SESSION + b"/ws", b"alice", *websocket, evil)
+            self.assertEqual(refused, "foreign-origin")
+            self.forward(SESSION + b"/ws", b"alice", *websocket)
+        first = self.forward(SESSION + b"/").destination
+        self.forward(SESSION + b"/ws", b"alice", *websocket)
+        self.assertIs(self.forward(SESSION + b"/").destination, first)
+
     def test_a_lost_session_is_not_remembered(self) -> None:
         self.forward()
         self.site.visitors[b"alice"] = Refused("logged out")
@@ -342,6 +423,9 @@ class NotInTheTableTests(SynchronousTestCase):
 
     def test_a_host_without_a_tool(self) -> None:
         self.assertIs(self.gate(HostEntryPoint(None, False))(ask()), NOT_FOUND)
+
+    def test_where_nothing_is_spawned(self) -> None:
+        self.assertIs(self.gate(SpawnedSession("s1", b"/"))(ask()), NOT_FOUND)
 
     def test_a_public_page(self) -> None:
         gate = self.gate(OwnPage(b"/login"))

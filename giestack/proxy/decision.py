@@ -1,5 +1,6 @@
 """What the proxy is told to do with a request, as values, and the seam through which it asks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -55,6 +56,16 @@ class Request:
         self.trailers: list[tuple[bytes, bytes]] = []
 
 
+class Use(Protocol):
+    """Is told of each request that goes to a destination.
+
+    Returns what to call whenever bytes of that request, its answer, or data frames of its
+    tunnel move; None where the request is no use of what is behind it.
+    """
+
+    def __call__(self, method: bytes, target: bytes) -> Callable[[], None] | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Destination:
     """Where requests of one visitor for one route go; the same value serves many requests.
@@ -67,6 +78,8 @@ class Destination:
     :ivar headers: fields to set, after removing what the client sent under those names; with
         an empty value only removed.
     :ivar allowed_origins: lower-cased origins that may read answers across origins.
+    :ivar visible_host: whether Host is the one that the visitor sees, and not as it was sent.
+    :ivar use: is told of requests, where somebody wants to know.
     """
 
     address: Address
@@ -76,6 +89,8 @@ class Destination:
     prefix: bytes = field(default=b"", repr=False)
     headers: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False)
     allowed_origins: frozenset[bytes] = field(default=frozenset(), repr=False)
+    visible_host: bool = False
+    use: Use | None = field(default=None, repr=False)
 
 
 class Forward:
@@ -113,6 +128,9 @@ class Refuse:
     :ivar kind: the sort of route, as in `Destination`.
     :ivar route: the route's name for logs.
     :ivar visitor: who was refused, where known.
+    :ivar state: how the session that was asked for is, in one word; "" for all else.
+    :ivar log: the last lines of what it printed, for the visitor.
+    :ivar link: the path of a page that tells more, or None.
     """
 
     status: int
@@ -122,6 +140,9 @@ class Refuse:
     kind: str = "refused"
     route: str = "-"
     visitor: Identity | Anonymous | None = None
+    state: str = ""
+    log: tuple[str, ...] = field(default=(), repr=False)
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,10 @@ _PREFIXES_NOT_IN_TRAILERS = (b"x-forwarded-", b"x-real-", b"access-control-", b"
 def backend_fields(fields: RequestFields, seen: Seen, to: Destination) -> bytes:
     """The header lines for a backend, with the blank line.
 
-    Host is kept as the client sent it; hidden cookies, hop-by-hop fields, and everything that
-    only giestack may say are already gone from ``fields``. A header of the destination replaces
-    whatever else has its name; with an empty value it is only removed.
+    Host is kept as the client sent it, or is what the visitor sees. Hidden cookies, hop-by-hop
+    fields, and everything that only giestack may say are already gone from ``fields``. A header
+    of the destination replaces whatever else has its name; with an empty value it is only
+    removed.
     """
     lines = fields.lines
     names = {canonical(name) for name, _ in to.headers}
@@ -35,7 +36,8 @@ def backend_fields(fields: RequestFields, seen: Seen, to: Destination) -> bytes:
         (b"X-Forwarded-Prefix", to.prefix),
         (b"Cookie", fields.cookie),
     )
-    parts = [b"Host: %b\r\n" % (fields.host or to.address.authority()), lines]
+    host = seen.host if to.visible_host else fields.host
+    parts = [b"Host: %b\r\n" % (host or to.address.authority()), lines]
     parts += [
         b"%b: %b\r\n" % field
         for field in told

@@ -14,6 +14,7 @@ from giestack.site.asked import Answer, Asked
 from giestack.site.links import Links
 from giestack.site.look import Look
 from giestack.site.patience import Patience
+from giestack.spawner.view import ENDED
 from giestack.visitor import Identity
 
 # RFC 9110 section 15.5.2 demands a challenge; the scheme is nobody's, so browsers ask nothing.
@@ -33,6 +34,12 @@ _TITLES = {
     502: "No answer yet",
     503: "Not available right now",
     504: "No answer in time",
+}
+_SESSION_TITLES = {
+    "queued": "This session waits for its turn",
+    "stopping": "This session is being stopped",
+    "stopped": "This session has stopped",
+    "failed": "This session has failed",
 }
 _ADVICE = {
     400: "Go back and try once more. Should it happen again, tell the people who run this site.",
@@ -71,16 +78,18 @@ class RefusalPages:
 
     def json(self, refuse: Refuse) -> Answer:
         """Return a refusal in the form of the JSON API."""
-        return self.look.json(
-            refuse.status,
-            {"error": refuse.code, "message": _sentence(refuse)},
-            *_headers(refuse),
-        )
+        said: dict[str, object] = {"error": refuse.code, "message": _sentence(refuse)}
+        if refuse.state:
+            said["state"] = refuse.state
+        if refuse.log:
+            said["log"] = refuse.log
+        return self.look.json(refuse.status, said, *_headers(refuse))
 
     def _page(self, refuse: Refuse, asked: Asked) -> Answer:
         status = refuse.status
         pause = None
-        if status in _RETRIES and asked.method in (b"GET", b"HEAD"):
+        retries = _retries(refuse)
+        if retries and asked.method in (b"GET", b"HEAD"):
             pause = self._patience.pause(
                 asked.seen.address, asked.target, refuse.retry_after or _PAUSE
             )
@@ -92,9 +101,9 @@ class RefusalPages:
             status,
             "refusal.html",
             *_headers(refuse),
-            title=_TITLES.get(status, _phrase(status)),
+            title=_title(refuse),
             message="There is nothing at this address." if status == 404 else _sentence(refuse),
-            advice=_ADVICE.get(status),
+            advice=None if refuse.state else _ADVICE.get(status),
             code=status,
             visitor=visitor if isinstance(visitor, Identity) else None,
             login=login,
@@ -102,15 +111,30 @@ class RefusalPages:
             galaxy=self.links.galaxy_url,
             demo=f"{self.links.prefix}/demo" if self.links.demo else None,
             pause=pause,
-            retries=status in _RETRIES,
-            repeatable=status in (*_RETRIES, 408, 500, 504) and asked.method == b"GET",
+            retries=retries,
+            repeatable=(retries or status in (408, 500, 504)) and asked.method == b"GET",
+            state=refuse.state,
+            ended=refuse.state in ENDED,
+            log="\n".join(refuse.log),
+            link=refuse.link,
         )
+
+
+def _retries(refuse: Refuse) -> bool:
+    """Whether it can get better by itself."""
+    return refuse.status in _RETRIES and refuse.state not in ENDED
+
+
+def _title(refuse: Refuse) -> str:
+    if refuse.state:
+        return _SESSION_TITLES.get(refuse.state, "This session is starting")
+    return _TITLES.get(refuse.status, _phrase(refuse.status))
 
 
 def _headers(refuse: Refuse) -> list[tuple[bytes, bytes]]:
     if refuse.status == 401:
         return [_CHALLENGE]
-    if refuse.status in _RETRIES or refuse.retry_after is not None:
+    if _retries(refuse) or refuse.retry_after is not None:
         return [(b"Retry-After", b"%d" % (refuse.retry_after or _PAUSE))]
     return []
 

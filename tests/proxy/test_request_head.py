@@ -42,6 +42,15 @@ class BackendFieldsTests(SynchronousTestCase):
             b"\r\n",
         )
 
+    def test_the_host_that_the_visitor_sees(self) -> None:
+        lines = written(destination=to(visible_host=True))
+        self.assertTrue(lines.startswith(b"Host: seen.example.org\r\n"))
+        self.assertEqual(lines.count(b"Host: "), 2)
+        self.assertEqual(lines.count(b"galaxy.example.org"), 0)
+        unnamed = Seen(b"192.0.2.1", b"http", b"", b"192.0.2.1")
+        lines = written(seen=unnamed, destination=to(visible_host=True))
+        self.assertTrue(lines.startswith(b"Host: 127.0.0.1:9000\r\n"))
+
     def test_framing_is_written_anew(self) -> None:
         for fields, framing in (
             ((), b""),

@@ -3,6 +3,7 @@
 import json
 import re
 from base64 import b64encode
+from dataclasses import replace
 from hashlib import sha256
 from html import unescape
 
@@ -22,6 +23,14 @@ NOT_LOGGED_IN = Refuse(401, "not-logged-in", "Please log in to see this page.")
 NOT_OWNER = Refuse(403, "not-owner", "This belongs to somebody else.", visitor=ALICE)
 NOT_FOUND = Refuse(404, "no-such-route", "Nothing.")
 DOWN = Refuse(502, "backend-down", "It does not answer.", retry_after=2)
+STARTING = Refuse(
+    502, "backend-down", "The image is fetched", 2, "session", "abc", ALICE, "pulling", (),
+    "/giestack/sessions/abc",
+)  # fmt: skip
+FAILED = Refuse(
+    502, "backend-down", "killed by signal 9", None, "session", "abc", ALICE, "failed",
+    ("<b>one</b>", "two & three"), "/giestack/sessions/abc",
+)  # fmt: skip
 UNAVAILABLE = Refuse(503, "identity-unavailable", "Nobody can tell who you are.", retry_after=7)
 
 
@@ -64,6 +73,27 @@ class JsonTests(Refusals):
         self.assertEqual(self.answer(Refuse(503, "too-many", ""))[0]["retry-after"], "5")
         self.assertEqual(self.answer(Refuse(429, "x", "", retry_after=9))[0]["retry-after"], "9")
         self.assertNotIn("retry-after", self.answer(NOT_FOUND)[0])
+
+    def test_a_session_that_is_not_ready(self) -> None:
+        fields, said = self.answer(STARTING)
+        self.assertEqual(fields["retry-after"], "2")
+        self.assertEqual(
+            said,
+            {"error": "backend-down", "message": "The image is fetched.", "state": "pulling"},
+        )
+
+    def test_a_session_that_has_failed(self) -> None:
+        fields, said = self.answer(FAILED)
+        self.assertNotIn("retry-after", fields)
+        self.assertEqual(
+            said,
+            {
+                "error": "backend-down",
+                "message": "Killed by signal 9.",
+                "state": "failed",
+                "log": ["<b>one</b>", "two & three"],
+            },
+        )
 
     def test_reasons_of_the_proxy_become_sentences(self) -> None:
         _, said = self.answer(Refuse(400, "bad-request", "bad Host"))
@@ -187,6 +217,30 @@ class PageTests(Refusals):
         text = self.page(NOT_FOUND, front_request(seen=tool))
         self.assertIn('href="https://galaxy.example.org/giestack/"', text)
 
+    def test_502_of_a_session_says_how_it_is(self) -> None:
+        for state, title in (
+            ("queued", "This session waits for its turn"),
+            ("pulling", "This session is starting"),
+            ("stopping", "This session is being stopped"),
+            ("stopped", "This session has stopped"),
+            ("failed", "This session has failed"),
+        ):
+            text = self.page(replace(STARTING, state=state))
+            self.assertIn(f"<h1>{title}</h1>", text)
+            self.assertIn(f">{state}</span> The image is fetched.", text)
+            self.assertIn('href="/giestack/sessions/abc"', text)
+            self.assertNotIn("<pre", text)
+            self.assertNotIn("may still be starting", text)
+        self.assertIn(">See how far it is</a>", self.page(STARTING))
+
+    def test_502_of_a_session_that_has_failed(self) -> None:
+        _, body = self.pages(FAILED, front_request(TOOL, seen=HOST))
+        text = body.decode()
+        self.assertIn("Killed by signal 9.", text)
+        self.assertIn("&lt;b&gt;one&lt;/b&gt;\ntwo &amp; three</pre>", text)
+        self.assertRegex(text, '<pre class="log" tabindex="0"')
+        self.assertRegex(text, 'href="/giestack/sessions/abc">Start again</a>')
+
     def test_431_says_what_helps(self) -> None:
         self.assertIn("Delete this site’s cookies", self.page(Refuse(431, "bad-request", "x")))
 
@@ -204,6 +258,15 @@ class RetryTests(Refusals):
     def test_nothing_else_is(self) -> None:
         for status in (400, 401, 403, 404, 408, 413, 431, 500, 504):
             self.assertIsNone(self.pause(Refuse(status, "x", "")))
+
+    def test_a_session_that_has_ended_is_not_waited_for(self) -> None:
+        self.assertEqual(self.pause(STARTING), 3)
+        for state in ("failed", "stopped"):
+            refuse = replace(FAILED, state=state)
+            self.assertIsNone(self.pause(refuse))
+            text = self.page(refuse)
+            self.assertNotIn("tries again", text)
+            self.assertNotIn("Try again now", text)
 
     def test_what_changed_something_is_not_sent_again(self) -> None:
         text = self.page(DOWN, front_request(TOOL, b"POST"))
