@@ -49,6 +49,18 @@ class Anonymous:
 
 
 @dataclass(frozen=True, slots=True)
+class Operator:
+    """Whoever holds the token of the control API: may what administrators may, and is no user.
+
+    :ivar username: what to call them, in the place of a user's name.
+    :ivar email: the same for logs.
+    """
+
+    username: str = "operator"
+    email: str = "operator"
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """No valid session.
 

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from giestack.settings.spawner_schema import Profile
 from giestack.spawner.engine import Stats
 from giestack.spawner.view import Moment, SessionView
-from giestack.visitor import Identity
+from giestack.visitor import Identity, Operator
 
 
 class Spawning(Protocol):
@@ -32,7 +32,7 @@ class Spawning(Protocol):
     def views(self, visitor: Identity | None = None) -> Sequence[SessionView]:
         """The sessions of a visitor, or of everybody; the newest first."""
 
-    def stop(self, session_id: str, by: Identity) -> None:
+    def stop(self, session_id: str, by: Identity | Operator) -> None:
         """Stop a session and forget it: it is ``stopping`` now and gone soon.
 
         One that has ended is gone at once; one that is not there is no failure.

@@ -19,7 +19,7 @@ from giestack.spawner.view import (
     State,
     unknown_profile,
 )
-from giestack.visitor import Identity
+from giestack.visitor import Identity, Operator
 from tests.site.conversation import ALICE, NOW
 
 BOB = Identity("galaxy", 13, "bbbb41e1fa331b3e", "bob", "bob@example.org", False, 7, "key-of-bob")
@@ -207,7 +207,7 @@ class FakeSpawning:
             if visitor is None or view.owner.is_(visitor)
         ]
 
-    def stop(self, session_id: str, by: Identity) -> None:
+    def stop(self, session_id: str, by: Identity | Operator) -> None:
         self.calls.append(("stop", session_id, by))
         view = self.sessions.get(session_id)
         if view is None:
