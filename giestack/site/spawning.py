@@ -17,6 +17,9 @@ class Spawning(Protocol):
     def profiles(self, visitor: Identity) -> Sequence[Profile]:
         """What a visitor may start, in the configured order."""
 
+    def note(self, profile: Profile) -> str:
+        """What people should know before they start it, as `SessionView.note`; "" for nothing."""
+
     def request(
         self, visitor: Identity, profile: str, name: str | None, options: Mapping[str, object]
     ) -> tuple[SessionView, bool]:

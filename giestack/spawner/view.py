@@ -1,5 +1,6 @@
 """What others see of a session: values for pages, the API and the event stream."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -46,6 +47,7 @@ class SessionView:
     :ivar path: where visitors enter it: ``{prefix}/session/ID{profile.path}``.
     :ivar engine: name of the engine that runs it.
     :ivar note: what owners should know about that engine, for example "no isolation".
+    :ivar options: what the owner chose, a value for each of the profile's options.
     :ivar created: when it was asked for, aware, in UTC; the other times are the same.
     :ivar began: when the present start began; None while queued.
     :ivar ready_since: None while it is not ready.
@@ -64,6 +66,7 @@ class SessionView:
     note: str
     created: datetime
     moment: Moment
+    options: Mapping[str, object] = field(default_factory=dict)
     began: datetime | None = None
     ready_since: datetime | None = None
     last_used: datetime | None = None

@@ -177,6 +177,9 @@ class FakeSpawning:
     def profiles(self, visitor: Identity) -> Sequence[Profile]:
         return [p for p in self.offered if visitor.is_admin or not p.admin_only]
 
+    def note(self, profile: Profile) -> str:
+        return "no isolation" if profile is JUPYTER else ""
+
     def request(
         self, visitor: Identity, profile: str, name: str | None, options: Mapping[str, object]
     ) -> tuple[SessionView, bool]:
