@@ -20,6 +20,7 @@ NAMES = frozenset(
 )
 """What may stand in braces, beside ``options.NAME``. Braces around anything else are just text."""
 
+_OPTION = "options."
 _HOLE = re.compile(r"\{([a-z_]+(?:\.[a-z0-9_]+)?)\}")
 
 
@@ -48,13 +49,18 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     return _HOLE.sub(lambda hole: values.get(hole[1], hole[0]), text)
 
 
-def unknown_names(text: str, options: frozenset[str]) -> list[str]:
-    """Names in braces that are neither a template nor one of the profile's options.
+def names_in(text: str) -> list[str]:
+    """The names in braces that will be filled in, or should be."""
+    return [name for name in _HOLE.findall(text) if name in NAMES or name.startswith(_OPTION)]
 
-    Only words that look like one of ours are told: ``${HOME}`` of a shell is left alone.
+
+def unknown_names(text: str, options: frozenset[str]) -> list[str]:
+    """The names ``options.NAME`` in braces that are none of the profile's options.
+
+    Other words in braces are left alone: they may be meant for the program.
     """
     return [
         name
         for name in _HOLE.findall(text)
-        if name.startswith("options.") and name.removeprefix("options.") not in options
+        if name.startswith(_OPTION) and name.removeprefix(_OPTION) not in options
     ]

@@ -1,0 +1,1 @@
+"""Sessions as local processes: an engine for trying out, without any isolation."""
