@@ -45,6 +45,7 @@ class Exchange:
     :ivar started: seconds of the clock when the request's head was complete.
     :ivar asked: the same when it was decided what becomes of the request.
     :ivar answered: the same when the backend's head arrived; 0.0 before.
+    :ivar touch: to be called whenever something of it moves, where somebody wants to know.
     """
 
     log = Logger()
@@ -59,6 +60,7 @@ class Exchange:
     status = 0
     sent = 0
     received = 0
+    touch: Callable[[], None] | None = None
     _backend: BackendConnection | None = None
     _backend_full = False
     _chunked = False
@@ -111,6 +113,8 @@ class Exchange:
             self.route = destination.route
             self.visitor = destination.visitor
             self._target = decision.target
+            if destination.use is not None:
+                self.touch = destination.use(self.request.method, decision.target)
             self._forward(destination)
         elif isinstance(decision, Refuse):
             self.refuse(decision)
@@ -183,6 +187,8 @@ class Exchange:
         client = self._client
         client.wait_for_backend()
         self._backend = backend
+        if self.touch is not None:
+            self.touch()
         request = self.request
         head = b"%b %b HTTP/1.1\r\n%b" % (
             request.method,
@@ -207,6 +213,8 @@ class Exchange:
         if body:
             self._client.wait_for_backend()
             self._backend.transport.write(body)
+            if self.touch is not None:
+                self.touch()
 
     def _take_body(self) -> bytes:
         request = self.request
@@ -265,6 +273,8 @@ class Exchange:
                 self._bad_answer(refusal.reason)
                 return
         self.sent += len(body)
+        if self.touch is not None:
+            self.touch()
         if self._chunked:
             if body:
                 out += b"%x\r\n%b\r\n" % (len(body), body)
@@ -346,7 +356,7 @@ class Exchange:
             b"%b%bConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n%b"
             % (status_line(101, head.reason), shown.lines, early)
         )
-        tunnel = Tunnel(client, backend, self)
+        tunnel = Tunnel(client, backend, self, early)
         backend.become_tunnel(tunnel)
         client.become_tunnel(tunnel)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 
 from giestack.proxy.backend import BackendConnection
+from giestack.proxy.frames import Frames
 
 if TYPE_CHECKING:
     from giestack.proxy.client import ClientConnection
@@ -20,25 +21,51 @@ class Tunnel:
 
     log = Logger()
 
-    __slots__ = ("_backend", "_client", "_exchange", "_half_closed", "_release", "full")
+    __slots__ = (
+        "_asked",
+        "_backend",
+        "_client",
+        "_exchange",
+        "_half_closed",
+        "_release",
+        "_told",
+        "_touch",
+        "full",
+    )
 
     def __init__(
-        self, client: "ClientConnection", backend: BackendConnection, exchange: "Exchange"
+        self,
+        client: "ClientConnection",
+        backend: BackendConnection,
+        exchange: "Exchange",
+        early: bytes,
     ) -> None:
+        """
+        :param early: what the backend has sent through it, and is on its way already.
+        """
         self._client = client
         self._backend = backend
         self._exchange = exchange
         self._half_closed = False
         self._release: Callable[[], None] | None = client.front.hold(exchange.visitor, self.cut)
         self.full = False
+        self._touch = exchange.touch
+        if self._touch is not None:
+            self._asked, self._told = Frames(), Frames()
+            if self._told.feed(early):
+                self._touch()
 
     def from_client(self, data: bytes) -> None:
         self._exchange.received += len(data)
         self._backend.transport.write(data)
+        if self._touch is not None and self._asked.feed(data):
+            self._touch()
 
     def tunnelled(self, data: bytes) -> None:
         self._exchange.sent += len(data)
         self._client.write(data)
+        if self._touch is not None and self._told.feed(data):
+            self._touch()
 
     # Back-pressure: each side is read only as fast as the other side takes it.
 

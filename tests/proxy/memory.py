@@ -1,6 +1,7 @@
 """The front door on transports in memory: what a client and its backends send and see."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -157,6 +158,30 @@ class Record:
 
     def finished(self, exchange: Exchange, peer: bytes) -> None:
         self.exchanges.append(exchange)
+
+
+class Uses:
+    """The `Use` of a destination, that counts.
+
+    :ivar asked: method and target of each request that it was told of.
+    """
+
+    def __init__(self, counts: bool = True) -> None:
+        self._counts = counts
+        self._touched = 0
+        self.asked: list[tuple[bytes, bytes]] = []
+
+    def __call__(self, method: bytes, target: bytes) -> Callable[[], None] | None:
+        self.asked.append((method, target))
+        return self._touch if self._counts else None
+
+    def _touch(self) -> None:
+        self._touched += 1
+
+    def taken(self) -> int:
+        """How often it was used since the last time."""
+        touched, self._touched = self._touched, 0
+        return touched
 
 
 class House:

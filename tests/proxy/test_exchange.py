@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.proxy.decision import Decision, Forward, Redirect, Refuse
 from giestack.proxy.front import Limits
-from tests.proxy.memory import House, answer, get, to
+from tests.proxy.memory import House, Uses, answer, get, to
 
 
 class PlainTests(SynchronousTestCase):
@@ -272,6 +272,56 @@ class BodyTests(SynchronousTestCase):
         self.assertEqual(len(self.house.requests), 1)
         self.client.producer.resumeProducing()
         self.assertEqual(len(self.house.requests), 2)
+
+
+class UseTests(SynchronousTestCase):
+    """Somebody wants to know when a destination is used."""
+
+    def setUp(self) -> None:
+        self.uses = Uses()
+        self.house = House()
+        self.house.decision = lambda request: Forward(to(use=self.uses), b"/its" + request.target)
+        self.client = self.house.connect()
+
+    def test_a_request_and_its_answer(self) -> None:
+        self.client.send(get("/x?y"))
+        self.assertEqual(self.uses.asked, [(b"GET", b"/its/x?y")])
+        self.assertEqual(self.uses.taken(), 1)
+        self.house.backends[0].send(answer())
+        self.assertEqual(self.uses.taken(), 1)
+
+    def test_each_piece_of_an_upload(self) -> None:
+        self.client.send(get("/x", "Content-Length: 6").replace(b"GET", b"PUT"))
+        self.uses.taken()
+        for piece in (b"ab", b"cd", b"ef"):
+            self.client.send(piece)
+            self.assertEqual(self.uses.taken(), 1)
+
+    def test_each_piece_of_an_answer(self) -> None:
+        self.client.send(get())
+        backend = self.house.backends[0]
+        backend.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        self.uses.taken()
+        for _ in range(3):
+            backend.send(b"1\r\nx\r\n")
+            self.assertEqual(self.uses.taken(), 1)
+
+    def test_what_never_reaches_it_is_no_use(self) -> None:
+        self.house.backends.down = True
+        self.client.send(get())
+        self.assertIn(b"502", self.client.take())
+        self.house.front.limits = Limits(body=3)
+        self.client.send(get("/x", "Content-Length: 6").replace(b"GET", b"PUT") + b"abcdef")
+        self.assertIn(b"413", self.client.take())
+        self.assertEqual(self.uses.taken(), 0)
+
+    def test_a_request_that_is_no_use(self) -> None:
+        self.uses = Uses(counts=False)
+        self.client.send(get("/x", "Content-Length: 2").replace(b"GET", b"PUT") + b"a")
+        self.client.send(b"b")
+        self.house.backends[0].send(answer())
+        self.assertIn(b"200", self.client.take())
+        self.assertEqual((len(self.uses.asked), self.uses.taken()), (1, 0))
 
 
 class TroubleTests(SynchronousTestCase):

@@ -3,9 +3,9 @@
 from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
-from giestack.proxy.decision import Refuse
+from giestack.proxy.decision import Forward, Refuse
 from giestack.proxy.front import Limits
-from tests.proxy.memory import House, Wire, answer, get
+from tests.proxy.memory import House, Uses, Wire, answer, get, to
 
 UPGRADE = (
     "Upgrade: WebSocket",
@@ -160,6 +160,57 @@ class TunnelTests(SynchronousTestCase):
         self.client.lose()
         self.assertEqual(front.tunnels, 0)
         self.assertEqual(front.connections, 0)
+
+
+class UseTests(SynchronousTestCase):
+    """Only what somebody says through it is use, not that it is kept open."""
+
+    def setUp(self) -> None:
+        self.uses = Uses()
+        self.house = House()
+        self.house.decision = Forward(to(use=self.uses), b"/ws")
+        self.client = self.house.connect()
+        self.client.send(get("/ws", *UPGRADE))
+        self.backend = self.house.backends[0]
+
+    def test_data_is_use_both_ways(self) -> None:
+        self.backend.send(SWITCHED)
+        self.assertEqual(self.uses.taken(), 1)
+        self.client.send(b"\x81\x82mask")
+        self.assertEqual(self.uses.taken(), 1)
+        self.client.send(b"ok")
+        self.assertEqual(self.uses.taken(), 1)
+        self.backend.send(b"\x02\x01x\x80\x01y")
+        self.assertEqual(self.uses.taken(), 1)
+
+    def test_ping_pong_and_close_are_none(self) -> None:
+        self.backend.send(SWITCHED)
+        self.uses.taken()
+        self.backend.send(b"\x89\x02hi")
+        self.client.send(b"\x8a\x82maskhi")
+        self.client.send(b"\x89\x80mask")
+        self.backend.send(b"\x8a\x00\x88\x00")
+        self.client.lose()
+        self.assertEqual(self.uses.taken(), 0)
+
+    def test_data_that_comes_with_the_handshake(self) -> None:
+        self.backend.send(SWITCHED + b"\x81\x05he")
+        self.assertEqual(self.uses.taken(), 2)
+        self.backend.send(b"llo\x89\x00")
+        self.assertEqual(self.uses.taken(), 1)
+        self.backend.send(b"\x89\x00")
+        self.assertEqual(self.uses.taken(), 0)
+
+    def test_a_tunnel_that_is_no_use(self) -> None:
+        uses = Uses(counts=False)
+        self.house.decision = Forward(to(use=uses), b"/ws")
+        client = self.house.connect()
+        client.send(get("/ws", *UPGRADE))
+        backend = self.house.backends[-1]
+        backend.send(SWITCHED)
+        client.send(b"\x81\x82maskok")
+        self.assertTrue(backend.take().endswith(b"\x81\x82maskok"))
+        self.assertEqual((uses.asked, uses.taken()), ([(b"GET", b"/ws")], 0))
 
 
 class NoTunnelTests(SynchronousTestCase):
