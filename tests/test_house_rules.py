@@ -33,7 +33,12 @@ ROOMS: dict[str, set[str]] = {
         "giestack.spawner.owner",
         "giestack.spawner.view",
     },
-    "giestack.demo": {"giestack.identity", "giestack.database", "giestack.routing"},
+    "giestack.demo": {
+        "giestack.identity",
+        "giestack.database",
+        "giestack.routing",
+        "giestack.spawner.process",
+    },
 }
 
 # No reactor, no clock, no files.
@@ -44,6 +49,7 @@ PURE = (
     "giestack/identity/cookie.py",
     "giestack/identity/rules.py",
     "giestack/identity/entry_point.py",
+    "giestack/proxy/frames.py",
     "giestack/proxy/head.py",
     "giestack/proxy/request_head.py",
     "giestack/proxy/response_head.py",

@@ -17,14 +17,15 @@ from twisted.internet.interfaces import IDelayedCall, IReactorProcess, IReactorT
 from twisted.logger import Logger
 from twisted.web.iweb import IAgent
 
-from giestack.demo.family import listener_uid, sweep
 from giestack.demo.folder import DemoFolder
 from giestack.demo.host import HostDatabase, Tool
 from giestack.demo.jupyter_config import LabPlace, configure, environment, prepare
 from giestack.demo.jupyter_probe import LabProbe, OpenToAll
-from giestack.demo.program import Program
 from giestack.demo.session_map import SessionMap, new_token
 from giestack.identity.cookie import CookieCodec
+from giestack.spawner.process.family import listener_uid, sweep
+from giestack.spawner.process.output import Output
+from giestack.spawner.process.program import Program
 
 OWNER = "alice"
 NO_ISOLATION = (
@@ -40,6 +41,7 @@ _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 _LONGEST_BACKOFF = 30.0
 _TRIES = 5
+_LAST_LINES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class JupyterLab(Service):
         self._command = command
         self._installed = installed
         self._program: Program | None = None
+        self._output = Output()
         self._pause: tuple[Deferred[None], IDelayedCall] | None = None
         self._life: Deferred[None] = succeed(None)
 
@@ -200,7 +203,7 @@ class JupyterLab(Service):
             self._log.error(
                 "JupyterLab has ended with status {status}. Its last lines:\n{lines}",
                 status=status,
-                lines="\n".join(program.last_lines) or "(none)",
+                lines="\n".join(self._output.tail(_LAST_LINES)) or "(none)",
             )
         return usable
 
@@ -208,7 +211,8 @@ class JupyterLab(Service):
         def hide(line: str) -> str:
             return line.replace(tool.token, "…").replace(place.header, "…")
 
-        program = Program(self._clock, hide)
+        self._output = Output(hide)
+        program = Program(self._clock, self._output.received)
         in_environment = sys.prefix != sys.base_prefix
         program.start(
             self._reactor,
@@ -220,7 +224,7 @@ class JupyterLab(Service):
                 Path(sys.prefix) if in_environment else None,
                 Path(site.getuserbase()) if site.ENABLE_USER_SITE else None,
             ),
-            self._folder.home,
+            [f"--folder={self._folder.home}"],
         )
         self._program = program
         return program

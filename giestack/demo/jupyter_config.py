@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from giestack.demo.family import VARIABLE
 from giestack.demo.folder import DemoFolder, write_whole
+from giestack.spawner.process.family import VARIABLE
 
 NOTEBOOK = "Welcome.ipynb"
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from giestack.demo.family import sweep
 from giestack.demo.folder import DemoError, DemoFolder
 from giestack.demo.host import HostDatabase
 from giestack.demo.session_map import SessionMap
 from giestack.identity.cookie import BadSecret, CookieCodec
+from giestack.spawner.process.family import sweep
 
 
 @dataclass(frozen=True, slots=True)

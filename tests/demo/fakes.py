@@ -1,5 +1,7 @@
 """Stands in for processes and for a Jupyter server that answers HTTP."""
 
+from typing import Any
+
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionRefusedError, ProcessDone, ProcessTerminated
 from twisted.internet.interfaces import IReactorProcess
@@ -41,14 +43,18 @@ class Process:
         self.protocol = protocol
         self.arguments = [argument.decode() for argument in arguments]
         self.environment = {name.decode(): value.decode() for name, value in environment.items()}
-        self.folder = folder.decode()
+        self.folder = folder
+        self.pid = 4321
+        self.written: list[bytes] = []
+        self.pipes: dict[int, Any] = {}
         self.asked_to_end = 0
         self.signals = []
         self.dies_of = None
         self.obedient = True
         self.lost = False
 
-    def closeStdin(self):
+    def write(self, data):
+        self.written.append(data)
         self.asked_to_end += 1
         if self.obedient:
             self.end(0)

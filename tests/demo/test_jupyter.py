@@ -11,11 +11,11 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.demo import jupyter
-from giestack.demo.family import listener_uid
 from giestack.demo.jupyter import HOW_TO_INSTALL, NO_ISOLATION, JupyterLab
 from giestack.demo.opening import open_demo
 from giestack.routing.source import MapTrouble
 from giestack.routing.sqlite import SQLiteReader
+from giestack.spawner.process.family import listener_uid
 from tests.demo.fakes import Lab, Processes
 from tests.demo.place import NOW, mode_of, new_folder
 
@@ -131,7 +131,7 @@ class LifeTests(LabTestCase):
         self.patch(os, "environ", {**os.environ, "PGPASSWORD": "s3cret"})
         self.begin()
         self.assertEqual(self.process.arguments[-1], "lab")
-        self.assertEqual(self.process.folder, str(self.demo.folder.home))
+        self.assertIn(f"--folder={self.demo.folder.home}", self.process.arguments)
         self.assertNotIn("PGPASSWORD", self.process.environment)
 
     def test_welcome_is_written_once(self):

@@ -10,7 +10,6 @@ import nbformat
 from traitlets.config.loader import PyFileConfigLoader
 from twisted.trial.unittest import SynchronousTestCase
 
-from giestack.demo.family import VARIABLE
 from giestack.demo.jupyter_config import (
     LabPlace,
     config_file,
@@ -20,6 +19,7 @@ from giestack.demo.jupyter_config import (
     prepare,
     runtime_dir,
 )
+from giestack.spawner.process.family import VARIABLE
 
 PLACE = LabPlace(4321, "/interactivetool/ep/KEY/S3CRET/", "X-H1DDEN")
 

@@ -5,11 +5,11 @@ import sqlite3
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.database import ask, open_engine
-from giestack.demo.family import VARIABLE
 from giestack.demo.folder import DemoError
 from giestack.demo.opening import open_demo
 from giestack.demo.session_map import SessionMap
 from giestack.identity.galaxy import owners_by_id
+from giestack.spawner.process.family import VARIABLE
 from tests.demo.place import NOW, new_folder
 from tests.demo.processes import ORPHAN, Watched, number_from, started
 

@@ -15,8 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from giestack.demo.family import VARIABLE
 from giestack.demo.folder import DemoFolder
+from giestack.spawner.process.family import VARIABLE
 from tests.demo import run_demo
 from tests.demo.place import new_folder
 from tests.demo.processes import PATIENCE, Watched, started

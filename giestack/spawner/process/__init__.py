@@ -1,1 +1,1 @@
-"""Sessions as local processes: an engine for trying out, without any isolation."""
+"""Sessions as local processes: no isolation, for trying out and for tests."""

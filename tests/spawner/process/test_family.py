@@ -9,8 +9,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from giestack.demo import family
-from giestack.demo.family import VARIABLE, listener_uid, sweep
+from giestack.spawner.process import family
+from giestack.spawner.process.family import VARIABLE, listener_uid, sweep
 from tests.demo.place import new_folder
 from tests.demo.processes import ORPHAN, Watched, number_from, started
 
@@ -31,6 +31,13 @@ class SweepTests(SynchronousTestCase):
         self.assertTrue(all(one.has_ended(0) for one in orphans))
         self.assertEqual(sweep(self.name), 0)
 
+    def test_another_variable(self):
+        process = started(self, ["sh", "-c", ORPHAN], env={"OTHER": self.name, "PATH": os.defpath})
+        orphan = Watched(self, number_from(process))
+        self.assertEqual(sweep(self.name), 0)
+        self.assertEqual(sweep(self.name, "OTHER"), 1)
+        self.assertTrue(orphan.has_ended(0))
+
     def test_others_stay(self):
         others = [
             self.orphan(name)
@@ -42,7 +49,7 @@ class SweepTests(SynchronousTestCase):
     def test_itself_stays(self):
         """A demo that was started from a terminal of this very family."""
         text = (
-            "from giestack.demo.family import sweep\n"
+            "from giestack.spawner.process.family import sweep\n"
             f"print(sweep({self.name!r}), flush=True)\n"
             "print('still here')"
         )

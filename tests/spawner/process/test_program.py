@@ -3,16 +3,15 @@
 import os
 import signal
 import sys
-from pathlib import Path
 
 from twisted.internet import reactor  # noqa: TID251 - real processes need it
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessExitedAlready
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from giestack.demo import reaper
-from giestack.demo.program import GRACE, Program
+from giestack.spawner.process import reaper
+from giestack.spawner.process.program import GRACE, Program
 from tests.demo.fakes import Processes
 from tests.demo.processes import ORPHAN, Watched
 
@@ -21,8 +20,11 @@ class ProgramTests(SynchronousTestCase):
     def setUp(self):
         self.clock = Clock()
         self.processes = Processes()
-        self.program = Program(self.clock, lambda line: line.replace("S3CRET", "…"))
-        self.program.start(self.processes, ["lab", "ö"], {"NAME": "välue"}, Path("/srv/ä"))
+        self.received: list[bytes] = []
+        self.program = Program(self.clock, self.received.append)
+        self.program.start(
+            self.processes, ["lab", "ö"], {"NAME": "välue"}, ["--folder=/srv/ä", "--nice=5"]
+        )
         (self.process,) = self.processes.started
 
     def assertQuiet(self):
@@ -31,16 +33,22 @@ class ProgramTests(SynchronousTestCase):
     def test_command(self):
         self.assertEqual(
             self.process.arguments,
-            [sys.executable, "-I", reaper.__file__, str(GRACE), "lab", "ö"],
+            [
+                *(sys.executable, "-I", "-S", reaper.__file__),
+                *("--folder=/srv/ä", "--nice=5", str(GRACE), "lab", "ö"),
+            ],
         )
         self.assertEqual(self.process.environment, {"NAME": "välue"})
-        self.assertEqual(self.process.folder, "/srv/ä")
+        # A process with a folder of its own is started more slowly.
+        self.assertIsNone(self.process.folder)
+        self.assertEqual(self.program.pid, 4321)
 
     def test_status(self):
         self.assertTrue(self.program.running)
         self.process.end(7)
         self.assertEqual(self.successResultOf(self.program.ended), 7)
         self.assertFalse(self.program.running)
+        self.assertTrue(self.program.reaped)
         self.assertQuiet()
 
     def test_success(self):
@@ -50,32 +58,12 @@ class ProgramTests(SynchronousTestCase):
     def test_killed(self):
         self.process.end(None, 9)
         self.assertEqual(self.successResultOf(self.program.ended), 137)
+        self.assertFalse(self.program.reaped)
 
-    def test_last_lines(self):
+    def test_what_it_prints(self):
         self.program.outReceived(b"one\ntw")
-        self.program.errReceived(b"o S3CRET\n\n  \nthr\xff")
-        self.assertEqual(self.program.last_lines, ["one", "two …"])
-        self.process.end(1)
-        self.assertEqual(self.program.last_lines, ["one", "two …", "thr\ufffd"])
-
-    def test_much_output_is_forgotten(self):
-        for number in range(1000):
-            self.program.outReceived(b"line %d\n" % number)
-        self.program.outReceived(b"y" * 10_000 + b"\n")
-        self.assertEqual(len(self.program.last_lines), 20)
-        self.assertEqual(self.program.last_lines[-2], "line 999")
-        self.assertEqual(self.program.last_lines[-1], "y" * 500)
-
-    def test_line_without_end_is_forgotten(self):
-        for _ in range(1000):
-            self.program.outReceived(b"S3CRET" * 100)
-        self.program.outReceived(b"RET\nnext\n")
-        self.assertEqual(self.program.last_lines, ["next"])
-
-    def test_secret_in_two_pieces_is_hidden(self):
-        self.program.outReceived(b"a S3C")
-        self.program.outReceived(b"RET b\n")
-        self.assertEqual(self.program.last_lines, ["a … b"])
+        self.program.errReceived(b"o")
+        self.assertEqual(self.received, [b"one\ntw", b"o"])
 
     def test_stop(self):
         self.program.stop()
@@ -87,14 +75,24 @@ class ProgramTests(SynchronousTestCase):
 
     def test_stop_twice(self):
         self.process.obedient = False
-        self.program.stop()
-        self.program.stop()
-        self.assertEqual(self.process.asked_to_end, 1)
+        self.program.stop(10)
+        self.program.stop(20)
+        self.assertEqual(self.process.written, [b"10.000\n"])
+
+    def test_stop_sooner(self):
+        self.process.obedient = False
+        self.program.stop(60)
+        self.clock.advance(1)
+        self.program.stop(0.5)
+        self.assertEqual(self.process.written, [b"60.000\n", b"0.500\n"])
+        self.clock.advance(4.6)
+        self.assertEqual(self.process.signals, ["KILL"])
+        self.assertQuiet()
 
     def test_stop_does_not_help(self):
         self.process.obedient = False
         self.program.stop()
-        self.clock.advance(6.4)
+        self.clock.advance(GRACE + 3.9)
         self.assertEqual(self.process.signals, [])
         self.clock.advance(0.2)
         self.assertEqual(self.process.signals, ["KILL"])
@@ -121,18 +119,57 @@ class ProgramTests(SynchronousTestCase):
         self.process.close_only(3)
         self.assertQuiet()
 
+    def test_much_is_read_with_pauses(self):
+        reader = self.process.pipes[1] = Reader()
+        for _ in range(32):
+            self.program.outReceived(b"y" * 8192)
+        self.assertEqual(reader.did, [])
+        self.program.outReceived(b"y")
+        self.program.outReceived(b"y")
+        self.assertEqual(reader.did, ["pause"])
+        self.clock.advance(0.2)
+        self.assertEqual(reader.did, ["pause", "resume"])
+        self.program.outReceived(b"y" * 8192)
+        self.assertEqual(reader.did, ["pause", "resume"])
+        self.assertQuiet()
+
+    def test_no_pause_at_the_end(self):
+        """What it has printed last is read, and the end is not missed."""
+        self.process.obedient = False
+        reader = self.process.pipes[1] = Reader()
+        self.program.outReceived(b"y" * 300_000)
+        self.program.stop()
+        self.assertEqual(reader.did, ["pause", "resume"])
+        self.program.outReceived(b"y" * 300_000)
+        self.process.exit_only(1)
+        self.assertEqual(reader.did, ["pause", "resume"] * 2)
+
+
+class Reader:
+    """The reading end of a pipe."""
+
+    def __init__(self):
+        self.did: list[str] = []
+
+    def pauseProducing(self):
+        self.did.append("pause")
+
+    def resumeProducing(self):
+        self.did.append("resume")
+
 
 class Talkative(Program):
     """Tells when there is a line to read."""
 
     def __init__(self):
-        super().__init__(reactor, str)
+        self.printed = b""
+        super().__init__(reactor, self.heard)
         self.said: Deferred[str] = Deferred()
 
-    def outReceived(self, data):
-        super().outReceived(data)
-        if self.last_lines and not self.said.called:
-            self.said.callback(self.last_lines[0])
+    def heard(self, data):
+        self.printed += data
+        if b"\n" in self.printed and not self.said.called:
+            self.said.callback(self.printed.decode())
 
 
 class RealProgramTests(TestCase):
@@ -140,7 +177,7 @@ class RealProgramTests(TestCase):
 
     def start(self, script):
         program = Talkative()
-        program.start(reactor, ["sh", "-c", script], {"PATH": os.defpath}, Path("/"))
+        program.start(reactor, ["sh", "-c", script], {"PATH": os.defpath})
 
         def end():
             program.stop()
@@ -152,7 +189,15 @@ class RealProgramTests(TestCase):
     async def test_end(self):
         program = self.start("echo last words; exit 3")
         self.assertEqual(await program.ended, 3)
-        self.assertEqual(program.last_lines, ["last words"])
+        self.assertEqual(program.printed, b"last words\n")
+
+    async def test_one_that_prints_without_end(self):
+        program = self.start("yes")
+        await program.said
+        await deferLater(reactor, 0.3)
+        self.assertLess(len(program.printed), 2_000_000)
+        program.stop(1)
+        await program.ended
 
     async def test_family_ends_too(self):
         program = self.start(f"{ORPHAN}; exec sleep 1000")

@@ -9,7 +9,7 @@ import select
 import signal
 from pathlib import Path
 
-VARIABLE = "GIESTACK_DEMO_FAMILY"
+VARIABLE = "GIESTACK_FAMILY"
 """The environment variable that holds the mark."""
 
 _ROUNDS = 20
@@ -17,13 +17,14 @@ _ROUND_MILLISECONDS = 250
 _PROC = Path("/proc")
 
 
-def sweep(family: str) -> int:
+def sweep(family: str, variable: str = VARIABLE) -> int:
     """Kill every process that carries the mark, and return how many there were.
 
-    Waits until they have ended, five seconds at most; belongs into a thread. Other users'
-    processes and this process itself are left alone. Does nothing where there is no ``/proc``.
+    ``variable`` is where in the environment it stands. Waits until they have ended, five seconds
+    at most; belongs into a thread. Other users' processes and this process itself are left
+    alone. Does nothing where there is no ``/proc``.
     """
-    mark = f"{VARIABLE}={family}".encode()
+    mark = f"{variable}={family}".encode()
     killed: set[int] = set()
     for _ in range(_ROUNDS):
         found = [pid for pid in _processes() if _marked(pid, mark)]

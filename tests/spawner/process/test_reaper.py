@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -9,7 +10,8 @@ import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from giestack.demo import reaper
+from giestack.spawner.process import reaper
+from tests.demo.place import new_folder
 from tests.demo.processes import ORPHAN, PATIENCE, Watched, number_from, started
 
 STUBBORN = "trap '' TERM; echo ready; while :; do sleep 1000; done"
@@ -17,8 +19,8 @@ POLITE = "sleep 1000 & trap 'kill $!; echo bye; exit 5' TERM; echo ready; wait"
 
 
 class ReaperTests(SynchronousTestCase):
-    def run_reaper(self, script, seconds=PATIENCE):
-        command = [sys.executable, reaper.__file__, str(seconds), "sh", "-c", script]
+    def run_reaper(self, script, seconds=PATIENCE, options=()):
+        command = [sys.executable, reaper.__file__, *options, str(seconds), "sh", "-c", script]
         return started(self, command)
 
     def status(self, process):
@@ -88,6 +90,88 @@ class ReaperTests(SynchronousTestCase):
         self.assertEqual(process.stdout.readline(), b"still here\n")
         self.assertIsNone(process.poll())
 
+    def test_told_how_long(self):
+        process = self.run_reaper(STUBBORN)
+        self.assertEqual(process.stdout.readline(), b"ready\n")
+        process.stdin.write(b"0.1\n")
+        process.stdin.flush()
+        self.assertEqual(self.status(process), 128 + signal.SIGKILL)
+
+    def test_told_to_hurry(self):
+        process = self.run_reaper(STUBBORN)
+        self.assertEqual(process.stdout.readline(), b"ready\n")
+        for seconds in (b"1000\n", b"what?\n", b"0.1\n", b"500\n"):
+            process.stdin.write(seconds)
+            process.stdin.flush()
+        self.assertEqual(self.status(process), 128 + signal.SIGKILL)
+
+    def test_folder(self):
+        folder = new_folder(self)
+        folder.mkdir()
+        process = self.run_reaper("pwd", options=[f"--folder={folder}"])
+        self.assertEqual(process.stdout.read().decode(), f"{folder}\n")
+        process = self.run_reaper("pwd", options=["--folder=/no/such"])
+        self.assertEqual(process.stdout.read(), b"/no/such: No such file or directory\n")
+        self.assertEqual(self.status(process), 126)
+
+    def test_not_a_program(self):
+        process = started(self, [sys.executable, reaper.__file__, "1", "/etc/passwd"])
+        self.assertEqual(process.stdout.read(), b"/etc/passwd: Permission denied\n")
+        self.assertEqual(self.status(process), 126)
+
+    def test_nice_and_limits(self):
+        options = ["--nice=5", "--limit=NOFILE:70:80", "--limit=CORE:0:0", "--limit=FSIZE:-1:-1"]
+        process = self.run_reaper("nice; ulimit -Sn; ulimit -Hn; ulimit -c", options=options)
+        self.assertEqual(process.stdout.read().split(), [b"5", b"70", b"80", b"0"])
+
+    def test_no_higher_than_allowed(self):
+        told = []
+
+        def setrlimit(number, limits):
+            if limits != (50, 100):
+                raise ValueError("not allowed to raise maximum limit")
+            told.append((number, limits))
+
+        self.patch(resource, "setrlimit", setrlimit)
+        self.patch(resource, "getrlimit", lambda number: (20, 100))
+        reaper._limit("CORE", "50", "200")
+        self.assertEqual(told, [(resource.RLIMIT_CORE, (50, 100))])
+
+    def test_folder_is_removed_at_the_end(self):
+        folder = new_folder(self)
+        (folder / "deep").mkdir(parents=True)
+        (folder / "deep" / "file").write_text("secret")
+        (folder / "link").symlink_to("/etc")
+        process = self.run_reaper("read wait; sleep 1000", options=[f"--remove={folder}"])
+        self.assertTrue(folder.exists())
+        process.stdin.close()
+        self.status(process)
+        self.assertFalse(folder.exists())
+        self.assertTrue(os.path.exists("/etc/passwd"))
+
+    def test_folder_is_removed_when_its_owner_was_killed(self):
+        folder = new_folder(self)
+        folder.mkdir()
+        script = (
+            "import subprocess, sys\n"
+            f"subprocess.Popen([sys.executable, {reaper.__file__!r}, '--remove={folder}', '5', "
+            "'sh', '-c', 'echo $PPID; sleep 1000'], stdin=subprocess.PIPE)\n"
+            "sys.stdin.read()"
+        )
+        owner = started(self, [sys.executable, "-c", script])
+        watched = Watched(self, number_from(owner))
+        owner.kill()
+        self.assertTrue(watched.has_ended())
+        self.assertFalse(folder.exists())
+
+    def test_output_stays_in_order(self):
+        command = [sys.executable, reaper.__file__, "1", "sh", "-c", "echo a; echo b >&2; echo c"]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as process:
+            assert process.stdout is not None
+            self.assertEqual(process.stdout.read(), b"a\nb\nc\n")
+
     def test_program_learns_of_a_killed_reaper(self):
         process = self.run_reaper(POLITE)
         self.assertEqual(process.stdout.readline(), b"ready\n")
@@ -114,8 +198,7 @@ class ReaperTests(SynchronousTestCase):
 
     def test_leader_of_a_session_already(self):
         command = [sys.executable, reaper.__file__, "1", "sh", "-c", "exit 4"]
-        done = subprocess.run(command, stdin=subprocess.PIPE, start_new_session=True, check=False)
-        self.assertEqual(done.returncode, 4)
+        self.assertEqual(self.status(started(self, command, start_new_session=True)), 4)
 
     def test_program_can_be_interrupted(self):
         """A kernel must not begin with SIGINT ignored, or it could not be interrupted."""

@@ -1,0 +1,143 @@
+"""A child process: what it prints goes to a function, its end is a Deferred."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IProcessTransport,
+    IReactorProcess,
+    IReactorTime,
+)
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+from giestack.spawner.process import reaper
+
+GRACE = 2.5
+"""Seconds that a program has to end by itself when nobody says otherwise."""
+
+_FORCE_PATIENCE = 4.0
+_OUTPUT_PATIENCE = 0.5
+_AT_ONCE = 262_144
+_PAUSE = 0.1
+
+
+class Program(ProcessProtocol):
+    """A program that runs under `giestack.spawner.process.reaper`: its family ends with it.
+
+    It ends with this process, too. One that prints without end is read with pauses, so that
+    there is time for others.
+
+    :ivar ended: fires once with the exit status (128 and more: by a signal).
+    :ivar running: whether it has not ended yet.
+    :ivar reaped: whether the reaper could do its work to the end; known when it has ended.
+    """
+
+    transport: IProcessTransport
+
+    def __init__(self, clock: IReactorTime, received: Callable[[bytes], None]) -> None:
+        """``received`` gets what it prints."""
+        self.ended: Deferred[int] = Deferred()
+        self.running = True
+        self.reaped = False
+        self._clock = clock
+        self._received = received
+        self._late: IDelayedCall | None = None
+        self._kill_at = float("inf")
+        self._read = 0
+        self._pause: IDelayedCall | None = None
+
+    def start(
+        self,
+        reactor: IReactorProcess,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        options: Sequence[str] = (),
+    ) -> None:
+        """Start the command; raise OSError where no process can be made.
+
+        ``options`` are the reaper's. No folder is given to the reactor, which can start a
+        process faster then.
+        """
+        arguments = [sys.executable, "-I", "-S", reaper.__file__, *options, str(GRACE), *command]
+        reactor.spawnProcess(
+            self,
+            os.fsencode(sys.executable),
+            [os.fsencode(argument) for argument in arguments],
+            {os.fsencode(name): os.fsencode(value) for name, value in environment.items()},
+        )
+
+    @property
+    def pid(self) -> int:
+        """The reaper's number."""
+        return self.transport.pid or 0
+
+    def stop(self, grace: float = GRACE) -> None:
+        """Ask for the end, by force after so many seconds; see ``ended``.
+
+        Asked again, the shorter grace holds.
+        """
+        kill_at = self._clock.seconds() + grace + _FORCE_PATIENCE
+        if self.running and kill_at < self._kill_at:
+            self._kill_at = kill_at
+            self._resume()
+            self._expect(grace + _FORCE_PATIENCE, self._kill)
+            self.transport.write(b"%.3f\n" % grace)
+
+    def outReceived(self, data: bytes) -> None:
+        self._received(data)
+        self._read += len(data)
+        if self._read > _AT_ONCE and self._pause is None and self.running:
+            self._reading(False)
+            self._pause = self._clock.callLater(_PAUSE, self._resume)
+
+    errReceived = outReceived
+
+    def processExited(self, reason: Failure) -> None:
+        self._resume()
+        # Who got away may hold the output open; then processEnded would never be called.
+        self._expect(_OUTPUT_PATIENCE, self._end, reason)
+
+    def processEnded(self, reason: Failure) -> None:
+        self._end(reason)
+
+    def _reading(self, on: bool) -> None:
+        # IProcessTransport has no word for it.
+        reader = getattr(self.transport, "pipes", {}).get(1)
+        if reader is not None:
+            reader.resumeProducing() if on else reader.pauseProducing()
+
+    def _resume(self) -> None:
+        pause, self._pause, self._read = self._pause, None, 0
+        if pause is not None:
+            if pause.active():
+                pause.cancel()
+            self._reading(True)
+
+    def _expect(self, seconds: float, function: Callable[..., None], *args: Any) -> None:
+        if self._late is not None and self._late.active():
+            self._late.cancel()
+        self._late = self._clock.callLater(seconds, function, *args)
+
+    def _end(self, reason: Failure) -> None:
+        if not self.running:
+            return
+        self.running = False
+        if self._late is not None and self._late.active():
+            self._late.cancel()
+        self._resume()
+        self.transport.loseConnection()
+        how: Any = reason.value
+        self.reaped = how.exitCode is not None
+        self.ended.callback(how.exitCode if self.reaped else 128 + (how.signal or 0))
+
+    def _kill(self) -> None:
+        try:
+            self.transport.signalProcess("KILL")
+        except ProcessExitedAlready:
+            pass
