@@ -1,0 +1,454 @@
+"""All sessions: starts them for people within the limits, finds them again, ends them."""
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from giestack.settings.spawner_schema import Profile, SpawnerSettings
+from giestack.spawner.admission import Limits, Waiting, admitted, places
+from giestack.spawner.culler import Culler
+from giestack.spawner.durations import Durations
+from giestack.spawner.engine import Ended, Engine, Found, Launch, Stats
+from giestack.spawner.entrance import Entrance
+from giestack.spawner.history import History
+from giestack.spawner.hooks import Hooks
+from giestack.spawner.options import chosen, options_of
+from giestack.spawner.owner import owner_of
+from giestack.spawner.session import (
+    AskActivity,
+    Audit,
+    Session,
+    Surroundings,
+    WaitUntilReady,
+)
+from giestack.spawner.view import (
+    ENDED,
+    Moment,
+    SessionView,
+    SpawnRefused,
+    State,
+    bad_option,
+    unknown_profile,
+)
+from giestack.visitor import Identity, Operator
+
+LONGEST_NAME = 100
+MOST_OF_ONE_USER = 20
+"""Sessions of one user that are remembered in whatever state; with more, none can be added."""
+
+STATES: tuple[State, ...] = (
+    "queued",
+    "pulling",
+    "creating",
+    "starting",
+    "ready",
+    "stopping",
+    "stopped",
+    "failed",
+)
+_TICK = 1.0
+_STATS_BELIEVED = 2.0
+_STATS_PATIENCE = 0.5
+
+
+class Spawner:
+    """The sessions of all users; `giestack.site.spawning.Spawning` for the pages.
+
+    :ivar culler: ends idle and old sessions, and counts them.
+    :ivar durations: how long the steps of starts took.
+    :ivar results: sessions by (profile, what came of them): ``ready``, ``failed``, ``shut down``.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        engines: Sequence[Engine],
+        *,
+        prefix: str,
+        hooks: Hooks,
+        wait_until_ready: WaitUntilReady,
+        ask_activity: AskActivity,
+        audit: Audit,
+        new_id: Callable[[], str] = lambda: secrets.token_hex(8),
+    ) -> None:
+        """
+        :param prefix: that of giestack's own pages.
+        :param new_id: makes session ids: lower-case letters and digits, hard to guess.
+        """
+        self.durations = Durations()
+        self.results: Counter[tuple[str, str]] = Counter()
+        self.culler = Culler(clock, self._all)
+        self._clock = clock
+        self._engines = engines
+        self._prefix = prefix
+        self._new_id = new_id
+        self._audit = audit
+        self._galaxy_url = ""
+        self._limits = Limits()
+        self._profiles: dict[str, Profile] = {}
+        self._drained: frozenset[str] = frozenset()
+        self._sessions: dict[str, Session] = {}
+        self._queue: dict[str, Session] = {}
+        self._places: dict[str, Waiting] | None = None
+        self._admitting = False
+        self._history = History()
+        self._stats: dict[str, tuple[float, Stats]] = {}
+        self._ticker = LoopingCall(self._tick)
+        self._ticker.clock = clock
+        self._opening: Deferred[list[None]] = succeed([])
+        self._around = Surroundings(
+            clock=clock,
+            queue=self,
+            hooks=hooks,
+            wait_until_ready=wait_until_ready,
+            ask_activity=ask_activity,
+            audit=audit,
+            history=self._history,
+            durations=self.durations,
+            count=self._count,
+            room_changed=self._admit,
+            forget=self._forget,
+        )
+
+    def configure(self, settings: SpawnerSettings, galaxy_url: str) -> None:
+        """Take other profiles and limits from now on; sessions that run keep theirs.
+
+        :param galaxy_url: with a slash at the end, or "".
+        """
+        self._profiles = {profile.name: _titled(profile) for profile in settings.profiles}
+        self._limits = Limits(settings.per_user, settings.total)
+        self._drained = frozenset(engine.name for engine in settings.engines if engine.drain)
+        self._galaxy_url = galaxy_url
+        self._history.keep(frozenset(self._profiles))
+        self._admit()
+
+    # Beginning and end.
+
+    def open(self) -> Deferred[list[None]]:
+        """Open the engines and take over the sessions that they have."""
+        self._ticker.start(_TICK, now=False)
+        self.culler.start()
+        self._opening = gatherResults(
+            [Deferred.fromCoroutine(self._open(engine)) for engine in self._engines]
+        )
+        return self._opening
+
+    async def close(self) -> None:
+        """Close the engines; what can live without giestack goes on."""
+        self._opening.cancel()
+        if self._ticker.running:
+            self._ticker.stop()
+        self.culler.stop()
+        for session in self._sessions.values():
+            session.close()
+        self._sessions.clear()
+        self._queue.clear()
+        for engine in self._engines:
+            try:
+                await engine.close()
+            except Exception:
+                self.log.failure("Engine {name} could not be closed", name=engine.name)
+
+    async def _open(self, engine: Engine) -> None:
+        if engine.note:
+            self.log.warn("Engine {name}: {note}", name=engine.name, note=engine.note)
+        try:
+            found = await engine.open(self._ended)
+        except CancelledError:
+            return
+        except Exception as error:
+            self.log.error("Engine {name} cannot be used: {error}", name=engine.name, error=error)
+            return
+        for one in found:
+            self._adopt(engine, one)
+
+    def _adopt(self, engine: Engine, found: Found) -> None:
+        session_id = found.launch.session_id
+        if session_id in self._sessions:
+            return
+        session = Session(found.launch, engine, self._around)
+        self._sessions[session_id] = session
+        self.log.info("Session {id} was found in {engine}", id=session_id, engine=engine.name)
+        session.adopt(found.address)
+        self._tell_places()
+
+    def _ended(self, session_id: str, end: Ended) -> None:
+        session = self._sessions.get(session_id)
+        if session is not None:
+            session.ended(end)
+
+    # What people ask for; see `giestack.site.spawning.Spawning`.
+
+    def profiles(self, visitor: Identity) -> Sequence[Profile]:
+        """What a visitor may start, in the configured order."""
+        return [p for p in self._profiles.values() if visitor.is_admin or not p.admin_only]
+
+    def note(self, profile: Profile) -> str:
+        """What people should know before they start a profile; "" for nothing."""
+        notes = {engine.note for engine in self._engines if engine.name not in self._drained}
+        return notes.pop() if len(notes) == 1 else ""
+
+    def request(
+        self, visitor: Identity, profile: str, name: str | None, options: Mapping[str, object]
+    ) -> tuple[SessionView, bool]:
+        """Ask for a session, or join the visitor's own of that profile and name."""
+        wanted = self._profiles.get(profile)
+        if wanted is None or wanted not in self.profiles(visitor):
+            raise unknown_profile(profile)
+        name = name.strip() if name else ""
+        if len(name) > LONGEST_NAME or not name.isprintable():
+            raise bad_option("name", f"The name must be one line of {LONGEST_NAME} characters.")
+        picked = chosen(options_of(wanted.options), options)
+        name = name or profile
+        own = [s for s in self._sessions.values() if s.launch_as.owner.is_(visitor)]
+        for session in own:
+            known = session.launch_as
+            if known.profile.name == profile and known.name == name and not session.leaving:
+                if session.state in ENDED:
+                    self._audit_start(visitor, known)
+                    session.request(replace(known, profile=wanted, options=picked))
+                return session.view(), False
+        if len(own) >= MOST_OF_ONE_USER:
+            self._make_room(own)
+        launch_as = self._launch(visitor, wanted, name, picked)
+        session = Session(launch_as, self._engine(), self._around)
+        self._sessions[launch_as.session_id] = session
+        self._audit_start(visitor, launch_as)
+        session.request(launch_as)
+        return session.view(), True
+
+    def view(self, session_id: str) -> SessionView | None:
+        """One session; None where there is none of that id."""
+        session = self._sessions.get(session_id)
+        return session.view() if session else None
+
+    def views(self, visitor: Identity | None = None) -> Sequence[SessionView]:
+        """The sessions of a visitor, or of everybody; the newest first."""
+        found = [
+            session.view()
+            for session in self._sessions.values()
+            if visitor is None or session.launch_as.owner.is_(visitor)
+        ]
+        return found[::-1]
+
+    def stop(self, session_id: str, by: Identity | Operator) -> None:
+        """Stop a session and forget it."""
+        session = self._sessions.get(session_id)
+        if session is not None:
+            session.dismiss(by)
+
+    def restart(self, session_id: str, by: Identity) -> None:
+        """Stop a session, if it runs, and start it again with the same options."""
+        session = self._sessions.get(session_id)
+        if session is None:
+            return
+        profile = self._profiles.get(session.launch_as.profile.name)
+        if profile is None:
+            raise SpawnRefused(
+                409,
+                "no-such-profile",
+                f"{session.launch_as.profile.title} is not offered any more.",
+            )
+        session.launch_as = replace(session.launch_as, profile=profile)
+        session.restart(by)
+
+    def subscribe(
+        self, session_id: str, changed: Callable[[Moment], None], end: Callable[[], None]
+    ) -> Callable[[], None]:
+        """Call ``changed`` now and with each change, ``end`` when there is nothing more."""
+        session = self._sessions.get(session_id)
+        if session is None:
+            end()
+            return lambda: None
+        return session.subscribe(changed, end)
+
+    def logs(self, session_id: str, tail: int) -> Deferred[Sequence[str]]:
+        """The last lines a session printed; of one that failed what was kept of them."""
+        session = self._sessions.get(session_id)
+        if session is None:
+            return succeed(())
+        if session.state in ENDED:
+            return succeed(session.log_kept[-tail:] if tail else ())
+        return session.engine.logs(session_id, tail)
+
+    def follow(
+        self, session_id: str, tail: int, line: Callable[[str], None], end: Callable[[], None]
+    ) -> Callable[[], None]:
+        """Call ``line`` with the last lines and each further one, ``end`` after the last."""
+        session = self._sessions.get(session_id)
+        if session is not None and session.state not in ENDED:
+            return session.engine.follow(session_id, tail, line, end)
+        for text in session.log_kept[-tail:] if session and tail else ():
+            line(text)
+        end()
+        return lambda: None
+
+    async def _ask_stats(self, session: Session) -> None:
+        session_id = session.launch_as.session_id
+        try:
+            asked = session.engine.stats(session_id)
+            stats = await asked.addTimeout(_STATS_PATIENCE, self._clock)
+        except Exception as error:
+            self.log.debug("No figures of session {id}: {error}", id=session_id, error=error)
+            return
+        if stats is not None and session_id in self._sessions:
+            self._stats[session_id] = (self._clock.seconds(), stats)
+
+    def stats(self, session_ids: Sequence[str]) -> Deferred[Mapping[str, Stats]]:
+        """What ready sessions use now, at most some seconds old."""
+        return Deferred.fromCoroutine(self._known_stats(session_ids))
+
+    async def _known_stats(self, session_ids: Sequence[str]) -> Mapping[str, Stats]:
+        now = self._clock.seconds()
+        sessions = [self._sessions[one] for one in session_ids if one in self._sessions]
+        ready = [session for session in sessions if session.state == "ready"]
+        await gatherResults(
+            [
+                Deferred.fromCoroutine(self._ask_stats(session))
+                for session in ready
+                if now - self._stats_time(session) > _STATS_BELIEVED
+            ]
+        )
+        ids = [session.launch_as.session_id for session in ready]
+        return {one: self._stats[one][1] for one in ids if one in self._stats}
+
+    def _stats_time(self, session: Session) -> float:
+        return self._stats.get(session.launch_as.session_id, (float("-inf"),))[0]
+
+    # For the front door and the metrics.
+
+    def entrance(self, session_id: str) -> Entrance | None:
+        """The way into a session; None where there is none of that id."""
+        session = self._sessions.get(session_id)
+        return session.entrance if session else None
+
+    def states(self) -> Mapping[str, int]:
+        """How many sessions are in each state."""
+        counted = Counter(session.state for session in self._sessions.values())
+        return {state: counted[state] for state in STATES}
+
+    def troubles(self, engine: Engine) -> Deferred[Sequence[str]]:
+        """What would keep an engine from starting what is configured."""
+        return engine.troubles(list(self._profiles.values()))
+
+    @property
+    def engines(self) -> Sequence[Engine]:
+        """What runs sessions."""
+        return self._engines
+
+    # The queue; see `giestack.spawner.session.Queue`.
+
+    def enter(self, session: Session) -> None:
+        """A session waits for room."""
+        self._queue[session.launch_as.session_id] = session
+        self._admit()
+
+    def leave(self, session: Session) -> None:
+        """A session waits no more."""
+        self._queue.pop(session.launch_as.session_id, None)
+        self._tell_places()
+
+    def waiting(self, session: Session) -> Waiting | None:
+        """Where a session stands in the queue."""
+        if self._places is None:
+            self._places = places(self._limits, self._there(), self._owners())
+        return self._places.get(session.launch_as.session_id)
+
+    def _admit(self) -> None:
+        """Start those for whom there is room. What that leads to may call this again."""
+        if self._admitting:
+            return
+        self._admitting = True
+        try:
+            while ids := admitted(self._limits, self._there(), self._owners()):
+                for session_id in ids:
+                    self._queue.pop(session_id).admit()
+        finally:
+            self._admitting = False
+        self._tell_places()
+
+    def _tell_places(self) -> None:
+        self._places = None
+        for session in list(self._queue.values()):
+            session.announce()
+
+    def _there(self) -> Iterator[str]:
+        return (s.launch_as.owner.key for s in self._sessions.values() if s.occupies)
+
+    def _owners(self) -> Mapping[str, str]:
+        return {one: session.launch_as.owner.key for one, session in self._queue.items()}
+
+    # The rest.
+
+    def _all(self) -> Sequence[Session]:
+        return list(self._sessions.values())
+
+    def _tick(self) -> None:
+        for session in self._all():
+            session.tick()
+
+    def _engine(self) -> Engine:
+        """The engine with the fewest sessions, of those that take new ones."""
+        loads = Counter(s.engine.name for s in self._sessions.values() if s.occupies)
+        open_ones = [engine for engine in self._engines if engine.name not in self._drained]
+        if not open_ones:
+            raise SpawnRefused(
+                503, "no-engine", "No sessions can be started just now: all engines are draining."
+            )
+        return min(open_ones, key=lambda engine: loads[engine.name])
+
+    def _launch(
+        self, visitor: Identity, profile: Profile, name: str, options: Mapping[str, object]
+    ) -> Launch:
+        session_id = self._new_id()
+        return Launch(
+            session_id=session_id,
+            owner=owner_of(visitor),
+            profile=profile,
+            name=name,
+            options=options,
+            base_url=f"{self._prefix}/session/{session_id}/",
+            galaxy_url=self._galaxy_url,
+            created=self._clock.seconds(),
+        )
+
+    def _make_room(self, own: Sequence[Session]) -> None:
+        """Forget the oldest of somebody's sessions that have ended, or refuse another one."""
+        ended = [session for session in own if session.state in ENDED]
+        if not ended:
+            raise SpawnRefused(
+                429,
+                "too-many-sessions",
+                f"You have {len(own)} sessions, running and waiting. Stop some of them first.",
+            )
+        min(ended, key=lambda session: session.since).expire()
+
+    def _audit_start(self, visitor: Identity, launch_as: Launch) -> None:
+        self._audit(
+            "started",
+            visitor,
+            session=launch_as.session_id,
+            profile=launch_as.profile.name,
+            name=launch_as.name,
+        )
+
+    def _count(self, profile: str, result: str) -> None:
+        self.results[profile, result] += 1
+
+    def _forget(self, session: Session) -> None:
+        session_id = session.launch_as.session_id
+        self._sessions.pop(session_id, None)
+        self._stats.pop(session_id, None)
+        self._admit()
+
+
+def _titled(profile: Profile) -> Profile:
+    return profile if profile.title else replace(profile, title=profile.name)
