@@ -22,8 +22,10 @@ LONGEST_TEXT = 500
 """Characters that a text may have."""
 
 Value = str | int | bool
+Kind = Literal["choice", "text", "integer", "boolean"]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
-_KEYS = {
+_LARGEST = 10**18
+_KEYS: Mapping[Kind, set[str]] = {
     "choice": {"title", "description", "type", "default", "choices"},
     "text": {"title", "description", "type", "default"},
     "integer": {"title", "description", "type", "default", "low", "high"},
@@ -34,7 +36,16 @@ _FALSE = {"false", "0", "off", "no", ""}
 
 
 class BadOption(Exception):
-    """The configuration of an option is wrong; the text says how."""
+    """The configuration of an option is wrong.
+
+    :ivar path: the key below ``options``, as ``rows.low``.
+    :ivar text: what is wrong with it.
+    """
+
+    def __init__(self, path: str, text: str) -> None:
+        super().__init__(f"{path}: {text}")
+        self.path = path
+        self.text = text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +57,7 @@ class Option:
     """
 
     name: str
-    kind: Literal["choice", "text", "integer", "boolean"]
+    kind: Kind
     title: str
     description: str
     default: Value
@@ -62,10 +73,11 @@ class Option:
             return self._integer(value)
         if not isinstance(value, str):
             raise bad_option(self.name, f"{self.title} must be a text.")
-        if self.kind == "choice" and value not in self.choices:
-            allowed = ", ".join(self.choices)
-            raise bad_option(self.name, f"{self.title} must be one of: {allowed}.")
-        if len(value) > LONGEST_TEXT or not value.isprintable():
+        if self.kind == "choice":
+            if value not in self.choices:
+                allowed = ", ".join(self.choices)
+                raise bad_option(self.name, f"{self.title} must be one of: {allowed}.")
+        elif len(value) > LONGEST_TEXT or not value.isprintable():
             raise bad_option(
                 self.name, f"{self.title} must be one line of {LONGEST_TEXT} characters at most."
             )
@@ -81,7 +93,7 @@ class Option:
     def _integer(self, value: object) -> int:
         if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value):
             value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool):
+        if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= _LARGEST:
             raise bad_option(self.name, f"{self.title} must be a whole number.")
         if self.low is not None and value < self.low:
             raise bad_option(self.name, f"{self.title} must be at least {self.low}.")
@@ -100,7 +112,7 @@ def chosen(options: tuple[Option, ...], given: Mapping[str, object]) -> dict[str
     known = {option.name for option in options}
     for name in given:
         if name not in known:
-            raise bad_option(name, f"There is no option “{name}”.")
+            raise bad_option(name[:40], f"There is no option “{name[:40]}”.")
     return {
         option.name: option.read(given[option.name]) if option.name in given else option.default
         for option in options
@@ -109,58 +121,90 @@ def chosen(options: tuple[Option, ...], given: Mapping[str, object]) -> dict[str
 
 def _option(name: str, given: object) -> Option:
     if not _NAME.fullmatch(name):
-        raise BadOption(f"{name}: a name has lower-case letters, digits and _, a letter first")
+        raise BadOption(
+            name, "a name has up to 41 lower-case letters, digits and _, and a letter first"
+        )
     if not isinstance(given, Mapping):
-        raise BadOption(f"{name}: must be a map, for example {{title: {name}, type: text}}")
-    kind = given.get("type", "choice" if "choices" in given else "text")
-    if kind not in _KEYS:
-        raise BadOption(f"{name}.type: must be one of {', '.join(_KEYS)}")
-    unknown = [str(key) for key in given if key not in _KEYS[kind]]
-    if unknown:
-        raise BadOption(f"{name}.{unknown[0]}: no such key for type {kind}")
+        raise BadOption(name, f"must be a mapping, for example {{title: {name}, type: text}}")
+    kind = _kind(name, given)
+    for key in given:
+        if key not in _KEYS[kind]:
+            known = ", ".join(sorted(_KEYS[kind]))
+            raise BadOption(
+                f"{name}.{key}", f"there is no such key for type {kind}; here can stand {known}"
+            )
     choices = _choices(name, given.get("choices")) if kind == "choice" else {}
     low, high = _bound(name, given, "low"), _bound(name, given, "high")
-    first: dict[str, Value] = {
+    if low is not None and high is not None and low > high:
+        raise BadOption(f"{name}.low", f"must not be more than high, {high}")
+    smallest = min(0, high or 0) if low is None else low
+    first: Mapping[Kind, Value] = {
         "choice": next(iter(choices), ""),
-        "integer": low or 0,
+        "integer": smallest,
         "boolean": False,
         "text": "",
     }
     option = Option(
         name=name,
         kind=kind,
-        title=str(given.get("title") or name),
-        description=str(given.get("description") or ""),
+        title=_words(name, given, "title") or name,
+        description=_words(name, given, "description"),
         default=first[kind],
         choices=choices,
         low=low,
         high=high,
     )
-    if given.get("default") is None:
-        return option
-    return _with_default(option, given["default"])
+    return _with_default(option, given.get("default"))
+
+
+def _kind(name: str, given: Mapping[object, object]) -> Kind:
+    said = given.get("type")
+    if said is None:
+        return "choice" if "choices" in given else "text"
+    for kind in _KEYS:
+        if said == kind:
+            return kind
+    raise BadOption(f"{name}.type", f"must be one of {', '.join(_KEYS)}")
 
 
 def _with_default(option: Option, default: object) -> Option:
-
-    if option.kind == "choice" and not isinstance(default, bool):
-        default = str(default)
+    if default is None:
+        return option
+    if option.kind in ("choice", "text"):
+        default = _scalar(f"{option.name}.default", default)
     try:
         return replace(option, default=option.read(default))
     except SpawnRefused as refused:
-        raise BadOption(f"{option.name}.default: {refused}") from None
+        raise BadOption(f"{option.name}.default", str(refused)) from None
 
 
 def _choices(name: str, given: object) -> dict[str, str]:
-    if isinstance(given, list) and given:
-        return {str(choice): str(choice) for choice in given}
-    if isinstance(given, Mapping) and given:
-        return {str(choice): str(words) for choice, words in given.items()}
-    raise BadOption(f"{name}.choices: must be a list, or a map from value to words, and not empty")
+    path = f"{name}.choices"
+    found: dict[str, str] = {}
+    if isinstance(given, list | tuple):
+        found = {_scalar(path, choice): _scalar(path, choice) for choice in given}
+    elif isinstance(given, Mapping):
+        found = {_scalar(path, choice): _scalar(path, words) for choice, words in given.items()}
+    if not found:
+        raise BadOption(path, "must be a list, or a mapping from value to words, and not empty")
+    return found
+
+
+def _words(name: str, given: Mapping[object, object], key: str) -> str:
+    return "" if given.get(key) is None else _scalar(f"{name}.{key}", given[key])
+
+
+def _scalar(path: str, value: object) -> str:
+    """A text or number as a text on one line."""
+    if isinstance(value, bool):
+        raise BadOption(path, "must be a text; yes and no, on and off need quotes")
+    if not isinstance(value, str | int | float) or not str(value).isprintable():
+        raise BadOption(path, "must be a text on one line")
+    return str(value)
 
 
 def _bound(name: str, given: Mapping[object, object], key: str) -> int | None:
     bound = given.get(key)
     if bound is not None and (not isinstance(bound, int) or isinstance(bound, bool)):
-        raise BadOption(f"{name}.{key}: must be a whole number")
+        raise BadOption(f"{name}.{key}", "must be a whole number")
     return bound
