@@ -1,19 +1,31 @@
 """How own pages look, and the header fields that every one of them carries.
 
-The pages need nothing from anywhere else: the style sheet stands in the page itself, and the
-Content-Security-Policy allows exactly that one, by its hash. There are no scripts.
+The pages need nothing from anywhere else: the style sheet stands in the page itself, and so does
+the one script that some of them have. The Content-Security-Policy allows exactly these, by their
+hashes; a page without a script may run none. With scripts off every page does the same.
 """
 
 import json
 from base64 import b64encode
 from hashlib import sha256
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from giestack.site.asked import Answer
 
-TEMPLATES = ("refusal.html", "start.html", "demo.html")
+TEMPLATES: dict[str, str | None] = {
+    "refusal.html": None,
+    "start.html": "live.js",
+    "demo.html": None,
+    "launch.html": None,
+    "session.html": "live.js",
+    "logs.html": "logs.js",
+    "admin.html": "live.js",
+}
+"""The pages, and the script that each may run."""
+
+_STYLES = ("style.css", "sessions.css")
 
 
 class Look:
@@ -32,27 +44,31 @@ class Look:
             lstrip_blocks=True,
         )
         assert environment.loader is not None
-        style = environment.loader.get_source(environment, "style.css")[0]
+        source = environment.loader.get_source
+        style = "".join([source(environment, name)[0] for name in _STYLES])
         environment.globals["style"] = Markup(style)
-        self._templates = {name: environment.get_template(name) for name in TEMPLATES}
-        # Including is parsing at the first use: do that now, too.
-        environment.get_template("page.html")
-        digest = b64encode(sha256(style.encode()).digest()).decode()
         ancestors = "'self'" if frame_origin is None else f"'self' {frame_origin}"
         rest = f"base-uri 'none'; frame-ancestors {ancestors}"
-        page = (
-            f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
-            f"form-action 'self'; {rest}"
-        )
-        self._html = _fields("text/html; charset=utf-8", page)
+        page = f"default-src 'none'; style-src {_allowed(style)}; img-src data:; form-action 'self'"
+        self._pages: dict[str, tuple[Template, tuple[tuple[bytes, bytes], ...]]] = {}
+        for name, script in TEMPLATES.items():
+            text, policy = "", page
+            if script is not None:
+                text = source(environment, script)[0]
+                policy += f"; script-src {_allowed(text)}; connect-src 'self'"
+            template = environment.get_template(name, globals={"script": Markup(text)})
+            self._pages[name] = template, _fields("text/html; charset=utf-8", f"{policy}; {rest}")
+        # Including is parsing at the first use: do that now, too.
+        for name in ("page.html", "parts.html"):
+            environment.get_template(name)
         self._json = _fields("application/json", f"default-src 'none'; form-action 'none'; {rest}")
 
     def page(
         self, status: int, template: str, *headers: tuple[bytes, bytes], **values: object
     ) -> Answer:
         """Return a page made from one of `TEMPLATES`; ``values`` are escaped."""
-        body = self._templates[template].render(values).encode()
-        return Answer(status, self._html + headers, body)
+        made, fields = self._pages[template]
+        return Answer(status, fields + headers, made.render(values).encode())
 
     def json(self, status: int, value: object, *headers: tuple[bytes, bytes]) -> Answer:
         """Return ``value`` as JSON."""
@@ -64,6 +80,11 @@ class Look:
         return Answer(
             status, (*self._json[1:], location, (b"Content-Type", b"text/plain"), *headers)
         )
+
+
+def _allowed(text: str) -> str:
+    """What allows exactly this style or script in a Content-Security-Policy."""
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
 def _fields(content_type: str, policy: str) -> tuple[tuple[bytes, bytes], ...]:

@@ -1,11 +1,16 @@
-"""The visitor's start page: who am I, and which interactive tools are mine."""
+"""The visitor's start page: who am I, what can I start, which sessions and tools are mine."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from giestack.site.amounts import ago
 from giestack.site.asked import Answer, Asked
 from giestack.site.endpoint import NOT_LOGGED_IN, RefusalError
+from giestack.site.launch_form import Form, form_of
+from giestack.site.navigation import navigation
 from giestack.site.refusals import RefusalPages
+from giestack.site.session_card import Card, card
+from giestack.site.spawning import Spawning
 from giestack.site.tools import Tools
 from giestack.visitor import Anonymous, Identity
 
@@ -13,12 +18,22 @@ _REFRESH = 5
 
 
 class StartPage:
-    """Renders ``{prefix}/``; ``now`` returns the time, aware and in UTC."""
+    """Renders ``{prefix}/``; ``now`` returns the time, aware and in UTC.
 
-    def __init__(self, refusals: RefusalPages, tools: Tools, now: Callable[[], datetime]) -> None:
+    ``spawning`` is None where the spawner is off.
+    """
+
+    def __init__(
+        self,
+        refusals: RefusalPages,
+        tools: Tools,
+        now: Callable[[], datetime],
+        spawning: Spawning | None = None,
+    ) -> None:
         self._refusals = refusals
         self._tools = tools
         self._now = now
+        self._spawning = spawning
 
     async def __call__(self, asked: Asked) -> Answer:
         """Answer GET; a visitor without a session is asked to log in."""
@@ -26,9 +41,12 @@ class StartPage:
         if visitor is None:
             raise RefusalError(NOT_LOGGED_IN)
         tools = await self._tools.of(visitor, asked.seen)
+        cards = await self._cards(visitor)
         now = self._now()
-        starting = any(tool.state == "starting" for tool in tools)
+        changing = any(tool.state == "starting" for tool in tools)
+        changing = changing or any(not (one.running or one.ended) for one in cards)
         links = self._refusals.links
+        here, spawning = f"{links.prefix}/", self._spawning is not None
         return self._refusals.look.page(
             200,
             "start.html",
@@ -38,20 +56,32 @@ class StartPage:
             tools=[(tool, tool.created and ago(now - tool.created)) for tool in tools],
             galaxy=links.galaxy_url,
             demo=f"{links.prefix}/demo" if links.demo else None,
-            refresh=_REFRESH if starting else None,
+            refresh=_REFRESH if changing else None,
+            links=navigation(links, visitor, here, spawning=spawning),
+            spawning=spawning,
+            forms=self._forms(visitor),
+            sessions=cards,
+            launch=f"{links.prefix}/launch",
         )
+
+    def _forms(self, visitor: Identity | Anonymous) -> list[Form]:
+        spawning = self._spawning
+        if spawning is None or not isinstance(visitor, Identity):
+            return []
+        return [
+            form_of(profile, spawning.note(profile), {}, sent=False)
+            for profile in spawning.profiles(visitor)
+        ]
+
+    async def _cards(self, visitor: Identity | Anonymous) -> list[Card]:
+        if self._spawning is None or not isinstance(visitor, Identity):
+            return []
+        views = self._spawning.views(visitor)
+        used = await self._spawning.stats([v.id for v in views if v.moment.state == "ready"])
+        now, prefix = self._now(), self._refusals.links.prefix
+        return [card(view, prefix, now, mine=True, stats=used.get(view.id)) for view in views]
 
 
 def _name(visitor: Identity | Anonymous) -> str | None:
     """How to call a visitor; None for one without a name."""
     return (visitor.username or visitor.email) if isinstance(visitor, Identity) else None
-
-
-def ago(age: timedelta) -> str:
-    """Return how long ago something was, in the largest unit that fits."""
-    seconds = int(age.total_seconds())
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        count = seconds // length
-        if count > 0:
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
-    return "just now"

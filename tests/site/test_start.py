@@ -1,7 +1,7 @@
 """The start page."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from html import unescape
 
 from twisted.internet.defer import fail
@@ -9,7 +9,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.database import DatabaseUnavailable
 from giestack.site.links import Links
-from giestack.site.start import ago
 from tests.site.conversation import ADMIN, ALICE, GUEST, OPENBIS, Entry, Galaxy, ask, pages_of
 
 
@@ -121,18 +120,3 @@ class StartTests(SynchronousTestCase):
             self.assertIn("There is nothing at this address.", said.text)
         said = ask(self.site, b"/giestack/", ALICE, b"POST", html=False)
         self.assertEqual((said.status, said.header("allow")), (405, "GET, HEAD"))
-
-
-class AgoTests(SynchronousTestCase):
-    def test_the_largest_unit_that_fits(self) -> None:
-        for age, words in (
-            (timedelta(seconds=-5), "just now"),
-            (timedelta(seconds=59), "just now"),
-            (timedelta(seconds=60), "1 minute ago"),
-            (timedelta(minutes=59, seconds=59), "59 minutes ago"),
-            (timedelta(hours=1), "1 hour ago"),
-            (timedelta(hours=23), "23 hours ago"),
-            (timedelta(days=1, hours=23), "1 day ago"),
-            (timedelta(days=40), "40 days ago"),
-        ):
-            self.assertEqual(ago(age), words)
