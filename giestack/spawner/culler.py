@@ -61,18 +61,18 @@ class Culler:
         for session in list(self._sessions()):
             profile = session.launch_as.profile
             if session.state == "ready":
-                if session.end is not None and now >= session.end:
+                if session.standing.end is not None and now >= session.standing.end:
                     self.culls["lifetime"] += 1
                     session.cull("lifetime", lived_long(profile))
                 elif self._is_idle(session, now) and session not in self._asking:
                     self._ask(session)
-            elif session.state in ("stopped", "failed") and now - session.since >= KEPT:
+            elif session.state in ("stopped", "failed") and now - session.standing.since >= KEPT:
                 session.expire()
 
     @staticmethod
     def _is_idle(session: Session, now: float) -> bool:
-        patience = session.launch_as.profile.idle_timeout
-        return bool(patience) and now - session.usage.last >= patience
+        end = session.standing.idle_end
+        return end is not None and now >= end
 
     def _ask(self, session: Session) -> None:
         self._asking[session] = asking = Deferred.fromCoroutine(self._cull_if_idle(session))
@@ -88,7 +88,7 @@ class Culler:
         now = self._clock.seconds()
         if activity is not None:
             last = now if activity.busy else min(activity.last or 0.0, now)
-            session.usage.last = max(session.usage.last, last)
+            session.standing.usage.last = max(session.standing.usage.last, last)
         if session.state == "ready" and self._is_idle(session, now):
             self.culls["idle"] += 1
             session.cull("idle", idle(session.launch_as.profile))

@@ -2,7 +2,7 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
@@ -11,22 +11,19 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from giestack.settings.spawner_schema import Profile, SpawnerSettings
-from giestack.spawner.admission import Limits, Waiting, admitted, places
+from giestack.spawner.admission import Limits
 from giestack.spawner.culler import Culler
 from giestack.spawner.durations import Durations
 from giestack.spawner.engine import Ended, Engine, Found, Launch, Stats
 from giestack.spawner.entrance import Entrance
 from giestack.spawner.history import History
 from giestack.spawner.hooks import Hooks
+from giestack.spawner.known_stats import KnownStats
 from giestack.spawner.options import chosen, options_of
 from giestack.spawner.owner import owner_of
-from giestack.spawner.session import (
-    AskActivity,
-    Audit,
-    Session,
-    Surroundings,
-    WaitUntilReady,
-)
+from giestack.spawner.queue import Queue
+from giestack.spawner.session import Session
+from giestack.spawner.surroundings import AskActivity, Audit, Surroundings, WaitUntilReady
 from giestack.spawner.view import (
     ENDED,
     Moment,
@@ -53,8 +50,6 @@ STATES: tuple[State, ...] = (
     "failed",
 )
 _TICK = 1.0
-_STATS_BELIEVED = 2.0
-_STATS_PATIENCE = 0.5
 
 
 class Spawner:
@@ -92,21 +87,18 @@ class Spawner:
         self._new_id = new_id
         self._audit = audit
         self._galaxy_url = ""
-        self._limits = Limits()
         self._profiles: dict[str, Profile] = {}
         self._drained: frozenset[str] = frozenset()
         self._sessions: dict[str, Session] = {}
-        self._queue: dict[str, Session] = {}
-        self._places: dict[str, Waiting] | None = None
-        self._admitting = False
+        self._queue = Queue(self._all)
         self._history = History()
-        self._stats: dict[str, tuple[float, Stats]] = {}
+        self._stats = KnownStats(clock)
         self._ticker = LoopingCall(self._tick)
         self._ticker.clock = clock
         self._opening: Deferred[list[None]] = succeed([])
         self._around = Surroundings(
             clock=clock,
-            queue=self,
+            queue=self._queue,
             hooks=hooks,
             wait_until_ready=wait_until_ready,
             ask_activity=ask_activity,
@@ -114,7 +106,7 @@ class Spawner:
             history=self._history,
             durations=self.durations,
             count=self._count,
-            room_changed=self._admit,
+            room_changed=self._queue.admit,
             forget=self._forget,
         )
 
@@ -124,11 +116,10 @@ class Spawner:
         :param galaxy_url: with a slash at the end, or "".
         """
         self._profiles = {profile.name: _titled(profile) for profile in settings.profiles}
-        self._limits = Limits(settings.per_user, settings.total)
         self._drained = frozenset(engine.name for engine in settings.engines if engine.drain)
         self._galaxy_url = galaxy_url
         self._history.keep(frozenset(self._profiles))
-        self._admit()
+        self._queue.configure(Limits(settings.per_user, settings.total))
 
     # Beginning and end.
 
@@ -178,7 +169,7 @@ class Spawner:
         self._sessions[session_id] = session
         self.log.info("Session {id} was found in {engine}", id=session_id, engine=engine.name)
         session.adopt(found.address)
-        self._tell_places()
+        self._queue.tell_places()
 
     def _ended(self, session_id: str, end: Ended) -> None:
         session = self._sessions.get(session_id)
@@ -257,8 +248,7 @@ class Spawner:
                 "no-such-profile",
                 f"{session.launch_as.profile.title} is not offered any more.",
             )
-        session.launch_as = replace(session.launch_as, profile=profile)
-        session.restart(by)
+        session.restart(replace(session.launch_as, profile=profile), by)
 
     def subscribe(
         self, session_id: str, changed: Callable[[Moment], None], end: Callable[[], None]
@@ -276,7 +266,7 @@ class Spawner:
         if session is None:
             return succeed(())
         if session.state in ENDED:
-            return succeed(session.log_kept[-tail:] if tail else ())
+            return succeed(session.standing.log[-tail:] if tail else ())
         return session.engine.logs(session_id, tail)
 
     def follow(
@@ -286,42 +276,15 @@ class Spawner:
         session = self._sessions.get(session_id)
         if session is not None and session.state not in ENDED:
             return session.engine.follow(session_id, tail, line, end)
-        for text in session.log_kept[-tail:] if session and tail else ():
+        for text in session.standing.log[-tail:] if session and tail else ():
             line(text)
         end()
         return lambda: None
 
-    async def _ask_stats(self, session: Session) -> None:
-        session_id = session.launch_as.session_id
-        try:
-            asked = session.engine.stats(session_id)
-            stats = await asked.addTimeout(_STATS_PATIENCE, self._clock)
-        except Exception as error:
-            self.log.debug("No figures of session {id}: {error}", id=session_id, error=error)
-            return
-        if stats is not None and session_id in self._sessions:
-            self._stats[session_id] = (self._clock.seconds(), stats)
-
     def stats(self, session_ids: Sequence[str]) -> Deferred[Mapping[str, Stats]]:
         """What ready sessions use now, at most some seconds old."""
-        return Deferred.fromCoroutine(self._known_stats(session_ids))
-
-    async def _known_stats(self, session_ids: Sequence[str]) -> Mapping[str, Stats]:
-        now = self._clock.seconds()
         sessions = [self._sessions[one] for one in session_ids if one in self._sessions]
-        ready = [session for session in sessions if session.state == "ready"]
-        await gatherResults(
-            [
-                Deferred.fromCoroutine(self._ask_stats(session))
-                for session in ready
-                if now - self._stats_time(session) > _STATS_BELIEVED
-            ]
-        )
-        ids = [session.launch_as.session_id for session in ready]
-        return {one: self._stats[one][1] for one in ids if one in self._stats}
-
-    def _stats_time(self, session: Session) -> float:
-        return self._stats.get(session.launch_as.session_id, (float("-inf"),))[0]
+        return Deferred.fromCoroutine(self._stats.of(sessions))
 
     # For the front door and the metrics.
 
@@ -340,51 +303,14 @@ class Spawner:
         return engine.troubles(list(self._profiles.values()))
 
     @property
+    def queued(self) -> int:
+        """How many sessions wait for room."""
+        return len(self._queue)
+
+    @property
     def engines(self) -> Sequence[Engine]:
         """What runs sessions."""
         return self._engines
-
-    # The queue; see `giestack.spawner.session.Queue`.
-
-    def enter(self, session: Session) -> None:
-        """A session waits for room."""
-        self._queue[session.launch_as.session_id] = session
-        self._admit()
-
-    def leave(self, session: Session) -> None:
-        """A session waits no more."""
-        self._queue.pop(session.launch_as.session_id, None)
-        self._tell_places()
-
-    def waiting(self, session: Session) -> Waiting | None:
-        """Where a session stands in the queue."""
-        if self._places is None:
-            self._places = places(self._limits, self._there(), self._owners())
-        return self._places.get(session.launch_as.session_id)
-
-    def _admit(self) -> None:
-        """Start those for whom there is room. What that leads to may call this again."""
-        if self._admitting:
-            return
-        self._admitting = True
-        try:
-            while ids := admitted(self._limits, self._there(), self._owners()):
-                for session_id in ids:
-                    self._queue.pop(session_id).admit()
-        finally:
-            self._admitting = False
-        self._tell_places()
-
-    def _tell_places(self) -> None:
-        self._places = None
-        for session in list(self._queue.values()):
-            session.announce()
-
-    def _there(self) -> Iterator[str]:
-        return (s.launch_as.owner.key for s in self._sessions.values() if s.occupies)
-
-    def _owners(self) -> Mapping[str, str]:
-        return {one: session.launch_as.owner.key for one, session in self._queue.items()}
 
     # The rest.
 
@@ -429,7 +355,7 @@ class Spawner:
                 "too-many-sessions",
                 f"You have {len(own)} sessions, running and waiting. Stop some of them first.",
             )
-        min(ended, key=lambda session: session.since).expire()
+        min(ended, key=lambda session: session.standing.since).expire()
 
     def _audit_start(self, visitor: Identity, launch_as: Launch) -> None:
         self._audit(
@@ -446,8 +372,8 @@ class Spawner:
     def _forget(self, session: Session) -> None:
         session_id = session.launch_as.session_id
         self._sessions.pop(session_id, None)
-        self._stats.pop(session_id, None)
-        self._admit()
+        self._stats.forget(session_id)
+        self._queue.admit()
 
 
 def _titled(profile: Profile) -> Profile:

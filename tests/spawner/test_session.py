@@ -228,33 +228,6 @@ class ViewTests(SessionCase):
         self.assertEqual(view.created, view.ready_since)
         self.assertIsNone(view.end)
 
-    def test_a_listener_that_fails_hurts_nobody(self) -> None:
-        session_id = self.world.start()
-        heard: list[Moment] = []
-
-        def fail(moment: Moment) -> None:
-            heard.append(moment)
-            if len(heard) > 1:
-                raise ZeroDivisionError
-
-        def fail_at_end() -> None:
-            raise ZeroDivisionError
-
-        self.spawner.subscribe(session_id, fail, lambda: None)
-        self.spawner.subscribe(session_id, lambda moment: None, fail_at_end)
-        self.spawner.stop(session_id, ALICE)
-        self.assertIsNone(self.world.state(session_id))
-        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
-
-    def test_who_has_gone_hears_no_more(self) -> None:
-        session_id = self.world.start()
-        heard: list[Moment] = []
-        leave = self.spawner.subscribe(session_id, heard.append, lambda: None)
-        leave()
-        leave()
-        self.spawner.stop(session_id, ALICE)
-        self.assertEqual(len(heard), 1)
-
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 

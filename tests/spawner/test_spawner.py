@@ -9,20 +9,13 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.settings.spawner_schema import Engine as EngineSettings
-from giestack.spawner.engine import Ended, EngineError, Launch, Stats
+from giestack.spawner.engine import Ended, EngineError, Launch
 from giestack.spawner.owner import owner_of
 from giestack.spawner.spawner import MOST_OF_ONE_USER, STATES
 from giestack.spawner.view import SpawnRefused
-from giestack.visitor import Identity, Operator
+from giestack.visitor import Identity
 from tests.spawner.fake_engine import BREAKS, EXITS, FAILS, HANGS, SLOW, WORKS, Start
-from tests.spawner.world import ADMIN, ALICE, BOB, JUPYTER, RSTUDIO, SETTINGS, World
-
-
-class SpawnerCase(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.world = World()
-        self.engine = self.world.engine
-        self.spawner = self.world.spawner
+from tests.spawner.world import ADMIN, ALICE, BOB, JUPYTER, RSTUDIO, SETTINGS, SpawnerCase, World
 
 
 class RequestTests(SpawnerCase):
@@ -118,61 +111,6 @@ class RequestTests(SpawnerCase):
         ids = [self.world.start(), self.world.start(BOB), self.world.start(profile="rstudio")]
         self.assertEqual([view.id for view in self.spawner.views()], ids[::-1])
         self.assertEqual([view.id for view in self.spawner.views(ALICE)], [ids[2], ids[0]])
-
-
-class QueueTests(SpawnerCase):
-    def test_more_than_allowed_wait_and_see_their_place(self) -> None:
-        self.spawner.configure(replace(SETTINGS, total=1), "")
-        ids = [self.world.start(), self.world.start(BOB), self.world.start(ADMIN)]
-        heard = self.world.moments(ids[2])
-        self.assertEqual([self.world.state(one) for one in ids], ["ready", "queued", "queued"])
-        self.assertEqual([self.world.view(one).moment.place for one in ids], [None, 1, 2])
-        self.assertIn("number 2", heard[-1].message)
-        self.spawner.stop(ids[0], ALICE)
-        self.assertEqual(self.world.state(ids[1]), "ready")
-        self.assertEqual(heard[-1].place, 1)
-        self.spawner.stop(ids[1], Operator())
-        self.assertEqual(self.world.state(ids[2]), "ready")
-
-    def test_one_user_can_not_hold_up_the_others(self) -> None:
-        self.spawner.configure(replace(SETTINGS, per_user=1), "")
-        first, second = self.world.start(), self.world.start(name="second")
-        self.assertEqual(self.world.state(self.world.start(BOB)), "ready")
-        self.assertEqual(self.world.state(second), "queued")
-        self.assertIn("Stop one", self.world.view(second).moment.message)
-        self.engine.end(first, Ended(1, "ended with status 1"))
-        self.assertEqual(self.world.state(second), "ready")
-
-    def test_leaving_the_queue(self) -> None:
-        self.spawner.configure(replace(SETTINGS, total=1), "")
-        ids = [self.world.start(), self.world.start(BOB), self.world.start(ADMIN)]
-        self.spawner.stop(ids[1], BOB)
-        self.assertIsNone(self.world.state(ids[1]))
-        self.assertEqual(self.world.view(ids[2]).moment.place, 1)
-
-    def test_higher_limits_let_them_in(self) -> None:
-        self.spawner.configure(replace(SETTINGS, total=1), "")
-        self.world.start()
-        waiting = self.world.start(BOB)
-        self.spawner.configure(SETTINGS, "")
-        self.assertEqual(self.world.state(waiting), "ready")
-
-    def test_a_restart_waits_in_the_queue_as_well(self) -> None:
-        self.spawner.configure(replace(SETTINGS, total=1), "")
-        first, second = self.world.start(), self.world.start(BOB)
-        self.spawner.restart(first, ALICE)
-        self.assertEqual(self.world.state(second), "ready")
-        self.assertEqual(self.world.state(first), "queued")
-
-    def test_a_hundred_failing_starts_in_a_row_are_no_recursion(self) -> None:
-        self.spawner.configure(replace(SETTINGS, per_user=0, total=1), "")
-        blocker = self.world.start()
-        self.engine.plan = FAILS
-        people = [replace(BOB, user_id=number) for number in range(100, 600)]
-        ids = [self.world.start(person) for person in people]
-        self.spawner.stop(blocker, ALICE)
-        self.assertEqual({self.world.state(one) for one in ids}, {"failed"})
-        self.assertEqual(self.engine.present, set())
 
 
 class ReloadTests(SpawnerCase):
@@ -294,30 +232,6 @@ class FigureTests(SpawnerCase):
         self.assertEqual(self.spawner.states()["failed"], 1)
         self.assertEqual(self.spawner.results, {("jupyter", "ready"): 1, ("jupyter", "failed"): 1})
         self.assertEqual(sum(self.spawner.durations.tallies["total"].buckets), 1)
-
-    def test_what_sessions_use_is_asked_now_and_then(self) -> None:
-        session_id = self.world.start()
-        self.engine.usage[session_id] = Stats(1, 0.5)
-        self.assertEqual(
-            self.successResultOf(self.spawner.stats([session_id])), {session_id: Stats(1, 0.5)}
-        )
-        self.engine.usage[session_id] = Stats(2, 0.5)
-        self.assertEqual(
-            self.successResultOf(self.spawner.stats([session_id])), {session_id: Stats(1, 0.5)}
-        )
-        self.world.pass_time(3)
-        self.assertEqual(
-            self.successResultOf(self.spawner.stats([session_id])), {session_id: Stats(2, 0.5)}
-        )
-
-    def test_an_engine_that_does_not_tell_holds_nobody_up(self) -> None:
-        session_id = self.world.start()
-        self.engine.stats_hang = True
-        asked = self.spawner.stats([session_id])
-        self.world.pass_time(1)
-        self.assertEqual(self.successResultOf(asked), {})
-        self.engine.stats_hang, self.engine.stats_error = False, EngineError("no")
-        self.assertEqual(self.successResultOf(self.spawner.stats([session_id])), {})
 
     def test_logs_of_one_that_runs(self) -> None:
         session_id = self.world.start()

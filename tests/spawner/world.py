@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
+from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.address import Address
 from giestack.settings.spawner_schema import Profile, Readiness, SpawnerSettings
@@ -113,3 +114,10 @@ class World:
 
     def close(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self.spawner.close())
+
+
+class SpawnerCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.world = World()
+        self.engine = self.world.engine
+        self.spawner = self.world.spawner
