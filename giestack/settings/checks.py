@@ -53,6 +53,8 @@ def _check_host(settings: Settings, own: Node, report: Report) -> None:
     if galaxy.database_connection is not None:
         return
     remedy = "set galaxy.config_file, or galaxy.database_connection and galaxy.id_secret"
+    if galaxy.touch_last_action:
+        report.problem("galaxy.touch_last_action", f"there is no database to write to: {remedy}")
     if lookup(own, "proxy.interactivetools_auth").text == "owner":
         report.problem(
             "proxy.interactivetools_auth",

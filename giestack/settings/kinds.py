@@ -86,12 +86,15 @@ class Number:
 
     low: float
     above: bool = False
+    high: float = math.inf
 
     def read(self, node: Node, at: Place) -> float:
         text = text_of(node, "a number").strip()
         number = float(text) if _NUMBER.fullmatch(text) else math.nan
-        if not (number > self.low if self.above else number >= self.low):
+        low_enough = number > self.low if self.above else number >= self.low
+        if not low_enough or number > self.high:
             bounds = f"more than {self.low:g}" if self.above else f"{self.low:g} or more"
+            bounds += "" if self.high == math.inf else f", {self.high:.0f} at most"
             raise Wrong(f"must be a number, {bounds}, not {shown(text)}")
         return number
 

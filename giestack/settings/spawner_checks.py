@@ -1,11 +1,27 @@
 """What the keys of ``spawner`` must say together."""
 
-from collections.abc import Iterable
-from urllib.parse import urlsplit
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import unquote, urlsplit
 
 from giestack.settings.places import is_loopback
 from giestack.settings.problems import Report
 from giestack.settings.spawner_schema import Engine, Profile, SpawnerSettings
+from giestack.spawner.options import BadOption, options_of
+from giestack.spawner.templates import names_in, unknown_names
+
+NO_ISOLATION = (
+    "no isolation: sessions run as the user that giestack runs as, and whoever may start one may "
+    "do what that user may; for trying out only"
+)
+FOR_CONTAINERS = (
+    *("image", "user", "volumes", "cpus", "shm_size", "cap_add", "read_only"),
+    *("tmpfs", "devices", "network"),
+)
+"""Keys of a profile that mean nothing to a local process."""
+
+_VARIABLE = re.compile(r"[!-<>-~]+")
+_SECRET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
 def check_spawner(spawner: SpawnerSettings, report: Report) -> None:
@@ -16,11 +32,17 @@ def check_spawner(spawner: SpawnerSettings, report: Report) -> None:
     _check_unique("spawner.profiles", (profile.name for profile in spawner.profiles), report)
     for number, engine in enumerate(spawner.engines):
         _check_engine(f"spawner.engines[{number}]", engine, report)
-    only_processes = bool(spawner.engines) and all(
-        engine.docker_host == "process:" for engine in spawner.engines
-    )
+    only_processes = bool(spawner.engines) and all(one.is_process for one in spawner.engines)
     for number, profile in enumerate(spawner.profiles):
-        _check_profile(f"spawner.profiles[{number}]", profile, only_processes, report)
+        path = f"spawner.profiles[{number}]"
+        _check_options(path, profile, report)
+        _check_templates(path, profile, report)
+        _check_names(path, profile, report)
+        _check_paths(path, profile, report)
+        if only_processes:
+            _check_process(path, profile, report)
+        else:
+            _check_container(path, profile, report)
 
 
 def _check_unique(path: str, names: Iterable[str], report: Report) -> None:
@@ -44,12 +66,76 @@ def _check_engine(path: str, engine: Engine, report: Report) -> None:
             f"{engine.docker_host} without tls gives everybody on that network this engine; "
             "set tls, or insecure: true if you mean it",
         )
+    if engine.is_process:
+        report.warn(f"{path}.docker_host", NO_ISOLATION)
 
 
-def _check_profile(path: str, profile: Profile, process: bool, report: Report) -> None:
-    if process and not profile.command:
-        report.problem(f"{path}.command", "is missing: a local process needs a program")
-    if not process and not profile.image:
+def _check_options(path: str, profile: Profile, report: Report) -> None:
+    for name, given in profile.options.items():
+        try:
+            options_of({name: given})
+        except BadOption as bad:
+            report.problem(f"{path}.options.{bad.path}", bad.text)
+
+
+def _check_templates(path: str, profile: Profile, report: Report) -> None:
+    options = frozenset(profile.options)
+    for key, text in _templates(profile):
+        for name in unknown_names(text, options):
+            report.problem(f"{path}.{key}", f"{{{name}}} is none of this profile's options")
+
+
+def _templates(profile: Profile) -> Iterator[tuple[str, str]]:
+    for number, word in enumerate(profile.command):
+        yield f"command[{number}]", word
+    for name, value in profile.env.items():
+        yield f"env.{name}", value
+    for source, target in profile.volumes.items():
+        yield f"volumes.{source}", source
+        yield f"volumes.{source}", target
+
+
+def _check_names(path: str, profile: Profile, report: Report) -> None:
+    for name in profile.env:
+        if not _VARIABLE.fullmatch(name):
+            report.problem(f"{path}.env.{name}", "cannot be the name of a variable")
+    for name in profile.secrets:
+        if not _SECRET.fullmatch(name):
+            report.problem(f"{path}.secrets.{name}", "cannot be the name of a file")
+
+
+def _check_paths(path: str, profile: Profile, report: Report) -> None:
+    for key, text in (("path", profile.path), ("readiness.path", profile.readiness.path)):
+        if "#" in text:
+            report.problem(f"{path}.{key}", "a '#' is for browsers and never sent; leave it out")
+        if {".", ".."} & set(unquote(text.partition("?")[0]).split("/")):
+            report.problem(f"{path}.{key}", f"{text!r} must not have '.' or '..' between slashes")
+
+
+def _check_container(path: str, profile: Profile, report: Report) -> None:
+    if not profile.image:
         report.problem(f"{path}.image", "is missing")
-    if not process and profile.port == 0:
+    if profile.port == 0:
         report.problem(f"{path}.port", "0 is only for local processes (docker_host: process:)")
+
+
+def _check_process(path: str, profile: Profile, report: Report) -> None:
+    if not profile.command or not profile.command[0]:
+        report.problem(f"{path}.command", "is missing: a local process needs a program")
+        return
+    told = {name for word in profile.command for name in names_in(word)}
+    if "socket" not in told and profile.port:
+        report.warn(
+            f"{path}.port",
+            f"{profile.port} is the same for all sessions, so that one can run at a time; for "
+            "more, put {socket} into command, or {port} and set port: 0",
+        )
+    elif not told & {"port", "socket"}:
+        report.problem(
+            f"{path}.command",
+            "does not tell the program where to listen: put {port} or {socket} into it",
+        )
+    default = Profile()
+    ignored = [key for key in FOR_CONTAINERS if getattr(profile, key) != getattr(default, key)]
+    if ignored:
+        report.warn(path, f"a local process has no use for {', '.join(ignored)}")

@@ -27,7 +27,8 @@ from giestack.settings.kinds import (
 from giestack.settings.places import DockerHost, Domain, HostName, Name, UrlPath
 
 COUNT = Whole(low=0)
-SECONDS = Number(low=0)
+TEN_YEARS = 315_360_000
+SECONDS = Number(low=0, high=TEN_YEARS)
 PORT = Whole(low=0, high=65535)
 TEXTS = ListOf(Text())
 
@@ -58,13 +59,18 @@ class Engine:
     labels: Annotated[tuple[str, ...], TEXTS] = ()
     drain: Annotated[bool, Boolean()] = False
 
+    @property
+    def is_process(self) -> bool:
+        """Whether sessions are local processes."""
+        return self.docker_host == "process:"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
     """``spawner.profiles[].readiness``: the request that a started container must answer."""
 
     path: Annotated[str, UrlPath()] = "/api"
-    timeout: Annotated[float, Number(low=0, above=True)] = 60
+    timeout: Annotated[float, Number(low=0, above=True, high=TEN_YEARS)] = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +81,7 @@ class Profile:
 
     :ivar title: what people see; empty: `name`.
     :ivar port: 0 (only for local processes): a free one.
+    :ivar options: as `giestack.spawner.options` reads them.
     """
 
     name: Annotated[str, Name("profile"), REQUIRED] = ""

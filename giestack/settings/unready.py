@@ -1,22 +1,36 @@
 """Parts of the contract that this version does not have yet: asked for, they are refused.
 
-Shrink the table when a part arrives; nothing else has to change.
+Shrink the tables when a part arrives; nothing else has to change.
 """
+
+from collections.abc import Iterator
+from typing import Any
 
 from giestack.settings.problems import Report
 from giestack.settings.schema import Settings
 
 NOT_YET = {
     "openbis": "no openBIS yet; remove the section",
-    "spawner": "no spawner yet; remove the section",
     "chat": "no chat yet; remove the section",
     "proxy.interactivetools_domains": "no interactive tools by domain yet; remove the key",
     "proxy.forward": "no double proxy yet; remove the section",
     "proxy.go_api": "no Go gxproxy API yet; remove the section",
     "proxy.hub_api": "no configurable-http-proxy API yet; remove the section",
-    "galaxy.touch_last_action": "no writing of last_action yet; remove the key",
+    "spawner.domain": "no hosts for sessions of their own yet; remove the key",
+    "spawner.gie_plugins_directory": "no cookie-routed environments (GIE) yet; remove the key",
+    "spawner.images": "no images saved from sessions yet; remove the section",
+    "spawner.profiles[].scheme": "no HTTPS to sessions yet; remove the key",
+    "spawner.profiles[].warm": "no sessions started beforehand yet; remove the key",
+    "spawner.profiles[].gpus": "no GPUs for sessions yet; remove the key",
+    "spawner.profiles[].api_key": "no API keys for sessions yet; remove the key",
+    "spawner.profiles[].groups": "no profiles for groups yet; remove the key",
 }
-"""Keys that must have their default."""
+"""Keys that must have their default; ``[]`` stands for each entry of a list."""
+
+NO_ENGINES_YET = {
+    "docker": "no Docker engine yet; use docker_host: 'process:', which is for trying out",
+}
+"""Engines by what they are."""
 
 NO_MAPS_YET = {
     "postgresql": "no PostgreSQL session maps yet",
@@ -44,10 +58,11 @@ def refuse_unready(settings: Settings, given: Settings, report: Report) -> None:
 
     `given` is the configuration as it is written, `settings` with what follows from it.
     """
-    default = Settings()
-    for path, text in NOT_YET.items():
-        if _value(given, path) != _value(default, path):
-            report.problem(path, f"this version of giestack has {text}")
+    for pattern, text in NOT_YET.items():
+        for path, value, default in _values(given, pattern):
+            if value != default:
+                report.problem(path, f"this version of giestack has {text}")
+    _refuse_engines(given, report)
     for number, source in enumerate(settings.proxy.session_maps):
         part = missing_map(source.kind)
         if part is not None:
@@ -55,7 +70,26 @@ def refuse_unready(settings: Settings, given: Settings, report: Report) -> None:
             report.problem(path, f"this version of giestack has {part}")
 
 
-def _value(settings: object, path: str) -> object:
-    for name in path.split("."):
-        settings = getattr(settings, name)
-    return settings
+def _refuse_engines(given: Settings, report: Report) -> None:
+    text, path = NO_ENGINES_YET.get("docker"), "spawner.engines"
+    if text is None or given.spawner is None or not report.sound(path):
+        return
+    if not given.spawner.engines:
+        report.problem(path, f"is empty, which means Docker: this version of giestack has {text}")
+    for number, engine in enumerate(given.spawner.engines):
+        if not engine.is_process:
+            report.problem(f"{path}[{number}].docker_host", f"this version of giestack has {text}")
+
+
+def _values(section: Any, pattern: str, above: str = "") -> Iterator[tuple[str, object, object]]:
+    """(path, value, default) of every key that the pattern stands for."""
+    name, _, rest = pattern.partition(".")
+    key = name.removesuffix("[]")
+    value, path = getattr(section, key), f"{above}{key}"
+    if not rest:
+        yield path, value, getattr(type(section)(), key)
+    elif key != name:
+        for number, one in enumerate(value):
+            yield from _values(one, rest, f"{path}[{number}].")
+    elif value is not None:
+        yield from _values(value, rest, f"{path}.")

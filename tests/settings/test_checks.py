@@ -49,6 +49,15 @@ class HostTests(CheckCase):
             self.assert_problem(HOST + text)
             self.assert_problem("openbis: {url: 'https://o.example'}\n" + text)
 
+    def test_last_action_needs_the_database(self) -> None:
+        touch = "touch_last_action: true"
+        self.assert_problem(
+            f"galaxy: {{{touch}}}",
+            "galaxy.touch_last_action: there is no database to write to: set galaxy.config_file, "
+            "or galaxy.database_connection and",
+        )
+        self.assert_problem(HOST.replace("id_secret", f"{touch}, id_secret"))
+
     def test_a_mistake_in_galaxy_is_told_once(self) -> None:
         text = "galaxy: {database_connection: mysql}\nproxy: {interactivetools_auth: owner}\nchat:"
         self.assert_problem(text, "galaxy.database_connection: must be a URL")

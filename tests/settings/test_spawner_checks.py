@@ -1,7 +1,9 @@
 """What the keys of ``spawner`` must say together."""
 
 from .test_checks import HOST, CheckCase
+from .world import problems
 
+PROCESS = "engines: [{name: a, docker_host: 'process:'}]"
 PROFILE = "{name: a, image: x}"
 
 
@@ -36,8 +38,6 @@ class SpawnerCheckTests(CheckCase):
         self.assert_with_files(half, "tls: needs ca, cert and key")
 
     def assert_with_files(self, keys: str, *words: str) -> None:
-        from .world import problems
-
         text = f"{HOST}spawner: {{engines: [{{name: a, {keys}}}]}}"
         found = problems(text, self.files)
         self.assertEqual(len(found), len(words), found)
@@ -48,10 +48,97 @@ class SpawnerCheckTests(CheckCase):
         process = "engines: [{name: a, docker_host: 'process:'}]"
         self.assert_spawner("profiles: [{name: a}]", "spawner.profiles[0].image: is missing")
         self.assert_spawner(f"{process}, profiles: [{{name: a, image: x}}]", "command: is missing")
-        self.assert_spawner(f"{process}, profiles: [{{name: a, command: [jupyter], port: 0}}]")
         self.assert_spawner("profiles: [{name: a, image: x, port: 0}]", "port: 0 is only for")
         mixed = "engines: [{name: a, docker_host: 'process:'}, {name: b}]"
         self.assert_spawner(f"{mixed}, profiles: [{PROFILE}]")
+
+    def test_options(self) -> None:
+        self.assert_profile("options: {size: {choices: [small, large], default: large}}")
+        for options, words in (
+            ("size: [small]", "options.size: must be a mapping"),
+            ("Size: {}", "options.Size: a name has"),
+            ("size: {choices: []}", "options.size.choices: must be a list"),
+            ("rows: {type: integer, low: x}", "options.rows.low: must be a whole number"),
+            ("size: {choices: [yes]}", "options.size.choices: must be a text; yes and no"),
+        ):
+            self.assert_profile(f"options: {{{options}}}", f"spawner.profiles[0].{words}")
+        self.assert_profile("options: {a: 1, b: 2}", "options.a: must be", "options.b: must be")
+
+    def test_templates(self) -> None:
+        options = "options: {rows: {}}"
+        self.assert_profile(
+            f"{options}, command: ['{{options.rows}}', '{{user}}'], env: {{A: '{{options.rows}}'}}"
+        )
+        self.assert_profile(
+            f"{options}, command: ['a', 'x{{options.row}}']",
+            "spawner.profiles[0].command[1]: {options.row} is none of this profile's options",
+        )
+        self.assert_profile("env: {A: '{options.row}'}", "profiles[0].env.A: {options.row} is none")
+        for volumes in ("'a-{options.row}': /b", "a: '/b/{options.row}'"):
+            self.assert_profile(f"volumes: {{{volumes}}}", "{options.row} is none")
+        # These may be the program's own.
+        self.assert_profile("command: ['${HOME}', '{usr}', '{}', '{0}']")
+
+    def test_names(self) -> None:
+        self.assert_profile("env: {A.b-c: '1'}, secrets: {A.b-c_1: '1'}")
+        for name in ("A=B", "é", "A B"):
+            self.assert_profile(f"env: {{'{name}': '1'}}", f"env.{name}: cannot be the name of a")
+        for name in ("A=B", "../a", ".a", "a" * 101):
+            self.assert_profile(
+                f"secrets: {{'{name}': '1'}}", f"secrets.{name}: cannot be the name of a file"
+            )
+
+    def test_paths(self) -> None:
+        self.assert_profile("path: '/lab?reset', readiness: {path: '/a..b/.c/?d=../x'}")
+        for path in ("/..", "/../a", "/a/./b", "/a/%2e%2E/b", "/a/.%2e"):
+            for keys, key in ((f"path: '{path}'", "path"), (f"readiness: {{path: '{path}'}}", "")):
+                self.assert_profile(keys, f"{key}: '{path}' must not have '.' or '..'")
+        self.assert_profile("path: '/lab#a'", "spawner.profiles[0].path: a '#' is for browsers")
+
+    def assert_profile(self, keys: str, *words: str) -> None:
+        self.assert_spawner(f"profiles: [{{name: a, image: x, {keys}}}]", *words)
+
+    def test_where_a_process_listens(self) -> None:
+        for command in ("'{socket}'", "'--port={port}', --x", "'{port}', '{socket}'"):
+            self.assert_process(f"command: [lab, {command}], port: 0")
+        self.assert_process("command: [lab, '{socket}']")
+        nowhere = "spawner.profiles[0].command: does not tell the program where to listen"
+        for command in ("", ", '{options.port}', '{ports}'"):
+            found = f"{HOST}spawner: {{{self.process(f'command: [lab{command}], port: 0')}}}"
+            self.assertIn(nowhere, "\n".join(problems(found)))
+        self.assert_spawner(self.process("command: ['']"), "command: is missing: a local process")
+
+    def test_one_port_is_for_one_session(self) -> None:
+        for keys in ("command: [lab, '{port}']", "command: [lab]"):
+            # The key is not in the file: that warning comes first.
+            self.assert_warning(
+                f"{HOST}spawner: {{{self.process(keys)}}}",
+                "spawner.profiles[0].port: 8888 is the same for all sessions, so that one",
+                "no isolation",
+            )
+
+    def test_no_isolation(self) -> None:
+        self.assert_warning(
+            f"{HOST}spawner: {{{PROCESS}}}",
+            "spawner.engines[0].docker_host: no isolation: sessions run as the user",
+        )
+
+    def test_what_only_containers_have(self) -> None:
+        self.assert_process(
+            "command: ['{socket}'], image: x, volumes: {a: /b}, cap_add: [ALL], cpus: 2, pids: 9",
+            "spawner.profiles[0]: a local process has no use for image, volumes, cpus, cap_add",
+        )
+        mixed = "engines: [{name: a, docker_host: 'process:'}, {name: b}]"
+        self.assert_warning(
+            f"{HOST}spawner: {{{mixed}, profiles: [{PROFILE}]}}", "[0].docker_host: no isolation"
+        )
+
+    def process(self, keys: str) -> str:
+        return f"{PROCESS}, profiles: [{{name: a, {keys}}}]"
+
+    def assert_process(self, keys: str, *words: str) -> None:
+        """Nothing is wrong, and this is what is warned about."""
+        self.assert_warning(f"{HOST}spawner: {{{self.process(keys)}}}", "no isolation", *words)
 
     def test_a_mistake_is_told_once(self) -> None:
         self.assert_spawner("profiles: [{name: a b}, {name: a b}]", "[0].name", "[1].name")

@@ -3,25 +3,105 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.settings import unready
-from giestack.settings.kinds import keys_of
+from giestack.settings.kinds import ListOf, Section
+from giestack.settings.reading import Kind
 from giestack.settings.schema import Settings
 
-from .world import EverythingThere, problems
+from .world import EverythingThere, problems, settings, warnings
 
 HOST = "galaxy: {database_connection: 'postgresql://h/g', id_secret: abcd}\n"
+PROCESS = "engines: [{name: local, docker_host: 'process:'}]"
+WHOLE_FILE = Section(Settings)
+COMMAND = "command: [lab, '{socket}']"
 
 
 class TableTests(SynchronousTestCase):
     def test_every_entry_is_a_key(self) -> None:
         for path in unready.NOT_YET:
-            value: object = Settings()
+            kind: Kind = WHOLE_FILE
             for name in path.split("."):
-                self.assertIn(name, keys_of(type(value)), path)
-                value = getattr(value, name)
+                assert isinstance(kind, Section), path
+                self.assertIn(name.removesuffix("[]"), kind.keys, path)
+                kind = kind.keys[name.removesuffix("[]")].kind
+                if name.endswith("[]"):
+                    assert isinstance(kind, ListOf), path
+                    kind = kind.kind
 
     def test_texts_say_that_it_is_not_yet(self) -> None:
         for text in (*unready.NOT_YET.values(), *unready.NO_MAPS_YET.values()):
             self.assertRegex(text, "^no .* yet(; remove the (section|key))?$")
+        for text in unready.NO_ENGINES_YET.values():
+            self.assertRegex(text, "^no .* engine yet; use docker_host: 'process:'")
+
+
+class SpawnerTests(SynchronousTestCase):
+    """What this version has, and what it has not."""
+
+    def found(self, keys: str) -> list[str]:
+        return problems(f"{HOST}spawner: {{{keys}}}")
+
+    def test_local_processes_are_there(self) -> None:
+        self.assertEqual(self.found(PROCESS), [])
+        self.assertEqual(self.found(f"{PROCESS}, profiles: [{{name: a, {COMMAND}}}]"), [])
+
+    def test_docker_is_not(self) -> None:
+        has_not = "this version of giestack has no Docker engine yet; use docker_host: 'process:'"
+        for keys in ("", "engines: []"):
+            (problem,) = self.found(keys)
+            self.assertTrue(problem.startswith("spawner.engines: is empty, which means Docker: "))
+            self.assertIn(has_not, problem)
+        for keys in ("", ", docker_host: 'unix:///s'", ", docker_host: 'tcp://127.0.0.1:2375'"):
+            (problem,) = self.found(PROCESS.replace("]", f", {{name: b{keys}}}]"))
+            start = f"spawner.engines[1].docker_host: {has_not}"
+            self.assertTrue(problem.startswith(start), problem)
+
+    def test_a_mistake_is_told_once(self) -> None:
+        (problem,) = self.found("engines: [{name: a, docker_host: 'ftp:'}]")
+        self.assertIn("spawner.engines[0].docker_host: must be unix:", problem)
+
+    def test_keys_that_are_not_there(self) -> None:
+        for keys, path, words in (
+            ("domain: s.example.org", "domain", "no hosts for sessions"),
+            ("gie_plugins_directory: /g", "gie_plugins_directory", "no cookie-routed"),
+            ("images: {per_user: 1}", "images", "no images saved"),
+        ):
+            (problem,) = problems(
+                f"{HOST.replace('abcd', 'abcd, cookie_domain: example.org')}"
+                f"spawner: {{{PROCESS}, {keys}}}"
+            )
+            start = f"spawner.{path}: this version of giestack has {words}"
+            self.assertTrue(problem.startswith(start), problem)
+
+    def test_keys_of_profiles_that_are_not_there(self) -> None:
+        for keys, words in (
+            ("scheme: https", "no HTTPS to sessions yet"),
+            ("warm: 1", "no sessions started beforehand yet"),
+            ("gpus: 1", "no GPUs"),
+            ("api_key: true", "no API keys"),
+            ("groups: [lab]", "no profiles for groups"),
+        ):
+            (problem,) = self.found(
+                f"{PROCESS}, profiles: [{{name: a, {COMMAND}}}, {{name: b, {COMMAND}, {keys}}}]"
+            )
+            path = f"spawner.profiles[1].{keys.partition(':')[0]}"
+            start = f"{path}: this version of giestack has {words}"
+            self.assertTrue(problem.startswith(start), problem)
+
+    def test_galaxys_own_file_may_name_them(self) -> None:
+        galaxy = "galaxy: {interactive_environment_plugins_directory: /g}"
+        text = HOST.replace("abcd", "abcd, config_file: /g.yml") + f"spawner: {{{PROCESS}}}"
+        self.assertIn(
+            "spawner.gie_plugins_directory: this version of giestack has no cookie-routed",
+            "\n".join(warnings(text, {"/g.yml": galaxy})),
+        )
+
+    def test_it_needs_to_know_who_is_asking(self) -> None:
+        (problem,) = problems(f"spawner: {{{PROCESS}}}")
+        self.assertIn("galaxy.database_connection", problem)
+
+    def test_last_action_is_there(self) -> None:
+        text = HOST.replace("abcd", "abcd, touch_last_action: true")
+        self.assertTrue(settings(text).galaxy.touch_last_action)
 
 
 class RefusalTests(EverythingThere):
@@ -36,6 +116,7 @@ class RefusalTests(EverythingThere):
             },
         )
         self.patch(unready, "NO_MAPS_YET", {"postgresql": "no PostgreSQL session maps yet"})
+        self.patch(unready, "NO_ENGINES_YET", {})
 
     def test_sections(self) -> None:
         refused = "chat: this version of giestack has no chat yet; remove the section (line 2)"

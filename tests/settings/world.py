@@ -98,3 +98,4 @@ class EverythingThere(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(unready, "NOT_YET", {})
         self.patch(unready, "NO_MAPS_YET", {})
+        self.patch(unready, "NO_ENGINES_YET", {})

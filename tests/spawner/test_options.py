@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -123,6 +123,7 @@ class ConfiguredTests(SynchronousTestCase):
         self.assert_bad({"title": {"en": "A"}}, "a.title", "must be a text")
         self.assert_bad({"description": "a\nb"}, "a.description", "on one line")
 
+    @settings(deadline=None)
     @given(st.dictionaries(st.text(), RESULTS))
     def test_whatever_is_configured(self, keys: Mapping[str, object]) -> None:
         try:
@@ -132,6 +133,7 @@ class ConfiguredTests(SynchronousTestCase):
         else:
             self.assertEqual(found.read(found.default), found.default)
 
+    @settings(deadline=None)
     @given(
         st.fixed_dictionaries(
             {},
@@ -219,6 +221,7 @@ class ChosenTests(SynchronousTestCase):
         self.assert_refused({long: 1}, long[:40], f"There is no option “{long[:40]}”.")
         self.assert_refused({"rows": 1, "": 1}, "", "There is no option “”.")
 
+    @settings(deadline=None)
     @given(st.dictionaries(st.sampled_from([one.name for one in EXAMPLES]), RESULTS))
     def test_whatever_is_given(self, given_values: Mapping[str, object]) -> None:
         try:

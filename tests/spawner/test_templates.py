@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -82,6 +82,7 @@ class FillTests(SynchronousTestCase):
             values = values_of(replace(LAUNCH, owner=replace(ALICE, email=email)))
             self.assertEqual(fill("<{email}|{user}>", values), f"<{email}|galaxy-12>")
 
+    @settings(deadline=None)
     @given(
         st.lists(st.sampled_from([*sorted(NAMES), "options.greeting"])),
         st.text() | st.sampled_from(["{user}", "{email}", "{", "user}", "{options.greeting}"]),
@@ -91,6 +92,7 @@ class FillTests(SynchronousTestCase):
         text = "+".join(f"{{{name}}}" for name in names)
         self.assertEqual(fill(text, values), "+".join(value for _ in names))
 
+    @settings(deadline=None)
     @given(st.text())
     def test_a_text_without_names_stays(self, text: str) -> None:
         if not names_in(text):
