@@ -1,35 +1,96 @@
-"""The JSON API below ``{prefix}/api/v1/``. Its answers are JSON, whatever the client prefers."""
+"""The JSON API below ``{prefix}/api/v1/``, and the same on the admin listener.
+
+Its answers are JSON, whatever the client prefers, or streams.
+"""
+
+from collections.abc import Callable
+from functools import partial
 
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
 from giestack.proxy.decision import Refuse
+from giestack.site.admin_api import AdminApi
 from giestack.site.asked import Answer, Asked
-from giestack.site.endpoint import NOT_LOGGED_IN, Endpoint, Handler, Nothing, Refusal, RefusalError
+from giestack.site.endpoint import (
+    NOT_LOGGED_IN,
+    Door,
+    Endpoint,
+    Handler,
+    Nothing,
+    Refusal,
+    RefusalError,
+    admin_door,
+    front_door,
+)
+from giestack.site.operations import Operations
 from giestack.site.refusals import RefusalPages
+from giestack.site.session_api import SessionApi
+from giestack.site.spawning import Spawning
+from giestack.site.streams import Streams
 from giestack.site.tools import Tool, Tools
 from giestack.visitor import Identity
 
 
 class Api:
-    """Answers the API; pages of ``origins`` may change things beside our own (lower case)."""
+    """Answers the API.
 
-    def __init__(self, refusals: RefusalPages, tools: Tools, origins: frozenset[bytes]) -> None:
+    ``origins`` are the origins, in lower case, whose pages may change things beside our own.
+    There are no sessions without ``spawning``, and no routes and connections without
+    ``operations``: their addresses are unknown then.
+    """
+
+    def __init__(
+        self,
+        refusals: RefusalPages,
+        tools: Tools,
+        origins: frozenset[bytes],
+        *,
+        streams: Streams,
+        spawning: Spawning | None = None,
+        operations: Operations | None = None,
+    ) -> None:
         self._refusals = refusals
         self._tools = tools
         self._origins = origins
+        self._streams = streams
+        self._spawning = spawning
+        self._operations = operations
 
     def resource(self) -> Resource:
         """Return the resource to put at ``{prefix}/api``."""
-        root, version = Nothing(self._refuse), Nothing(self._refuse)
-        root.putChild(b"v1", version)
-        version.putChild(b"whoami", self._endpoint({b"GET": self.whoami}))
-        one = self._endpoint({})
-        version.putChild(
-            b"entry_points",
-            _Collection({b"GET": self.entry_points}, self._refuse, self._origins, one),
-        )
+        root = Nothing(self._refuse)
+        base = f"{self._refusals.links.prefix}/api/v1"
+        root.putChild(b"v1", self._version_1(base, self._origins, front_door))
         return root
+
+    def control(self) -> Resource:
+        """Return the resource to put at ``/api/v1`` of the admin listener.
+
+        Who comes there has shown a token that no browser sends by itself: it is the operator,
+        who is no user, and whose requests need no Origin.
+        """
+        return self._version_1("/api/v1", None, admin_door)
+
+    def _version_1(self, base: str, origins: frozenset[bytes] | None, door: Door) -> Resource:
+        put = _Tree(self._refuse, origins, door)
+        put.at("whoami", {b"GET": self.whoami})
+        put.at("entry_points", {b"GET": self.entry_points}, lambda id: put.endpoint({}))
+        if self._spawning is not None:
+            sessions = SessionApi(self._spawning, self._refusals, self._streams, f"{base}/sessions")
+            put.at("profiles", {b"GET": sessions.profiles})
+            put.at(
+                "sessions",
+                {b"GET": sessions.own, b"POST": sessions.request},
+                partial(_session, put, sessions),
+            )
+            put.at("admin/sessions", {b"GET": sessions.all})
+        if self._operations is not None:
+            admin = AdminApi(self._operations, self._refusals, self._streams)
+            put.at("admin/routes", {b"GET": admin.routes})
+            put.at("admin/connections", {b"GET": admin.connections})
+            put.at("admin/drain", {b"POST": admin.drain})
+        return put.root
 
     async def whoami(self, asked: Asked) -> Answer:
         """Say which user asks; an anonymous visitor is none."""
@@ -55,28 +116,80 @@ class Api:
         tools = await self._tools.of(asked.visitor, asked.seen)
         return self._refusals.look.json(200, [_described(tool) for tool in tools])
 
-    def _endpoint(self, handlers: dict[bytes, Handler]) -> Endpoint:
-        return Endpoint(handlers, self._refuse, self._origins)
-
     def _refuse(self, refuse: Refuse, asked: Asked) -> Answer:
         return self._refusals.json(refuse)
 
 
+class _Tree:
+    """Addresses that have the same rules.
+
+    :ivar root: above all of them; nothing itself.
+    """
+
+    def __init__(self, refusal: Refusal, origins: frozenset[bytes] | None, door: Door) -> None:
+        self._refusal = refusal
+        self._origins = origins
+        self._door = door
+        self.root = Nothing(refusal, door)
+
+    def at(
+        self,
+        path: str,
+        handlers: dict[bytes, Handler],
+        member: Callable[[str], Resource] | None = None,
+    ) -> None:
+        """Put an address into the tree; ``member`` makes those below it, one segment each."""
+        above: Resource = self.root
+        *folders, name = path.encode().split(b"/")
+        for folder in folders:
+            if folder not in above.children:
+                above.putChild(folder, Nothing(self._refusal, self._door))
+            above = above.children[folder]
+        if member is None:
+            above.putChild(name, self.endpoint(handlers))
+        else:
+            rules = self._refusal, self._origins, self._door
+            above.putChild(name, _Collection(handlers, *rules, member))
+
+    def endpoint(self, handlers: dict[bytes, Handler]) -> Endpoint:
+        return Endpoint(handlers, self._refusal, self._origins, self._door)
+
+
 class _Collection(Endpoint):
-    """An address with members below it, ``one`` for each of them."""
+    """An address with members below it."""
 
     def __init__(
         self,
         handlers: dict[bytes, Handler],
         refusal: Refusal,
-        origins: frozenset[bytes],
-        one: Resource,
+        origins: frozenset[bytes] | None,
+        door: Door,
+        member: Callable[[str], Resource],
     ) -> None:
-        super().__init__(handlers, refusal, origins)
-        self._one = one
+        super().__init__(handlers, refusal, origins, door)
+        self._member = member
 
     def getChild(self, path: bytes, request: Request) -> Resource:
-        return self._one if path else super().getChild(path, request)
+        return self._member(path.decode("latin-1")) if path else super().getChild(path, request)
+
+
+def _session(put: _Tree, sessions: SessionApi, session_id: str) -> Resource:
+    """The addresses of one session, should there be one of that id."""
+
+    one = put.endpoint(
+        {
+            b"GET": partial(sessions.show, session_id=session_id),
+            b"DELETE": partial(sessions.stop, session_id=session_id),
+        }
+    )
+    below: dict[bytes, tuple[bytes, Handler]] = {
+        b"restart": (b"POST", partial(sessions.restart, session_id=session_id)),
+        b"logs": (b"GET", partial(sessions.logs, session_id=session_id)),
+        b"events": (b"GET", partial(sessions.events, session_id=session_id)),
+    }
+    for name, (method, answer) in below.items():
+        one.putChild(name, put.endpoint({method: answer}))
+    return one
 
 
 def _described(tool: Tool) -> dict[str, object]:

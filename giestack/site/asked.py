@@ -1,13 +1,14 @@
 """What a page is asked, and what it answers: values, the same for refusals and own pages."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
 from twisted.web.http_headers import Headers
+from twisted.web.server import Request
 
 from giestack.proxy.head import Seen
-from giestack.visitor import Anonymous, Identity
+from giestack.visitor import Anonymous, Identity, Operator
 
 LONGEST_FORM = 65536
 """Bytes of a form that are read; a longer one counts as too large."""
@@ -24,6 +25,7 @@ class Asked:
     :ivar visitor: who asks; None where there is no valid session, or nobody has looked.
     :ivar headers: the request's fields, as sent.
     :ivar body: the first `LONGEST_FORM` bytes of the body and one more, should there be more.
+    :ivar operator: who asks on the admin listener; the visitor is None there.
     """
 
     method: bytes
@@ -33,6 +35,7 @@ class Asked:
     visitor: Identity | Anonymous | None = None
     headers: Headers = field(default_factory=Headers)
     body: bytes = field(default=b"", repr=False)
+    operator: Operator | None = None
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -78,3 +81,18 @@ class Answer:
     def header_lines(self) -> bytes:
         """The fields as lines of a message head."""
         return b"".join([b"%b: %b\r\n" % pair for pair in self.headers])
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What is sent back bit by bit.
+
+    :ivar status: HTTP status.
+    :ivar headers: fields without the framing ones.
+    :ivar begin: called once these are set, to write to the request and to finish it; not called
+        where nobody wants the body (HEAD).
+    """
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    begin: Callable[[Request], None]

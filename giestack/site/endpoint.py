@@ -16,11 +16,16 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from giestack.database import DatabaseUnavailable
 from giestack.proxy.decision import Refuse
+from giestack.proxy.head import Seen
 from giestack.proxy.local import LocalTransport
-from giestack.site.asked import LONGEST_FORM, Answer, Asked
+from giestack.site.asked import LONGEST_FORM, Answer, Asked, Stream
+from giestack.visitor import Operator
 
-Handler = Callable[[Asked], Awaitable[Answer]]
+Handler = Callable[[Asked], Awaitable[Answer | Stream]]
 """Answers one method of one address; may raise `RefusalError` and `DatabaseUnavailable`."""
+
+Door = Callable[[Request], Asked]
+"""Reads a request; knows who it comes from by the way it came in."""
 
 Refusal = Callable[[Refuse, Asked], Answer]
 """Renders a refusal."""
@@ -53,7 +58,7 @@ class Endpoint(Resource):
 
     ``refusal`` renders refusals. Where ``origins`` is given, requests that change something
     need ``X-Giestack: 1``, an Origin of the host they were sent to, or one of ``origins``
-    (lower case).
+    (lower case). ``door`` is the way in: the front door, where it is not given.
     """
 
     _log = Logger()
@@ -63,6 +68,7 @@ class Endpoint(Resource):
         handlers: Mapping[bytes, Handler],
         refusal: Refusal,
         origins: frozenset[bytes] | None = None,
+        door: Door | None = None,
     ) -> None:
         super().__init__()
         self._handlers = dict(handlers)
@@ -70,19 +76,20 @@ class Endpoint(Resource):
             self._handlers[b"HEAD"] = handlers[b"GET"]
         self._refusal = refusal
         self._origins = origins
+        self._door = door or front_door
 
     def getChild(self, path: bytes, request: Request) -> Resource:
-        return Nothing(self._refusal)
+        return Nothing(self._refusal, self._door)
 
     def render(self, request: Request) -> int:
-        asked = _asked(request)
+        asked = self._door(request)
         answering = Deferred.fromCoroutine(self._answer(asked))
         request.notifyFinish().addErrback(lambda _: answering.cancel())
         answering.addCallback(_send, request)
-        answering.addErrback(self._unsent)
+        answering.addErrback(self._unsent, request)
         return NOT_DONE_YET
 
-    async def _answer(self, asked: Asked) -> Answer:
+    async def _answer(self, asked: Asked) -> Answer | Stream:
         try:
             handler = self._handlers.get(asked.method)
             if handler is None:
@@ -106,22 +113,26 @@ class Endpoint(Resource):
         allow = (b"Allow", b", ".join(sorted(self._handlers)))
         return Answer(answer.status, (*answer.headers, allow), answer.body)
 
-    def _unsent(self, failure: Failure) -> None:
+    def _unsent(self, failure: Failure, request: Request) -> None:
         if failure.check(CancelledError) is None:
             self._log.failure("an answer could not be sent", failure)
+            # Nobody is to wait for the rest of it.
+            if request.channel is not None:
+                request.channel.loseConnection()
 
 
 class Nothing(Endpoint):
     """An address at which there is nothing, with any method."""
 
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__({}, refusal)
+    def __init__(self, refusal: Refusal, door: Door | None = None) -> None:
+        super().__init__({}, refusal, door=door)
 
     async def _answer(self, asked: Asked) -> Answer:
         return self._refusal(NOT_FOUND, asked)
 
 
-def _asked(request: Request) -> Asked:
+def front_door(request: Request) -> Asked:
+    """Read a request that came through `giestack.proxy.local.OwnPages`."""
     transport = cast(LocalTransport, request.channel.transport)
     accept = b",".join(request.requestHeaders.getRawHeaders(b"accept") or [])
     assert request.content is not None
@@ -136,12 +147,36 @@ def _asked(request: Request) -> Asked:
     )
 
 
-def _send(answer: Answer, request: Request) -> None:
+def admin_door(request: Request) -> Asked:
+    """Read a request that came through the admin listener, where the token has been checked."""
+    assert request.content is not None
+    return Asked(
+        request.method,
+        request.uri,
+        False,
+        Seen(b"", b"http", b"", b""),
+        None,
+        request.requestHeaders,
+        request.content.read(LONGEST_FORM + 1),
+        Operator(),
+    )
+
+
+def _send(answer: Answer | Stream, request: Request) -> None:
     request.setResponseCode(answer.status)
     # Which server this is, and its version, is nobody's business.
     request.responseHeaders.removeHeader(b"server")
     for name, value in answer.headers:
         request.responseHeaders.addRawHeader(name, value)
+    if isinstance(answer, Answer):
+        _send_whole(answer, request)
+    elif request.method == b"HEAD":
+        request.finish()
+    else:
+        answer.begin(request)
+
+
+def _send_whole(answer: Answer, request: Request) -> None:
     request.responseHeaders.setRawHeaders(b"Content-Length", [b"%d" % len(answer.body)])
     gone: list[Failure] = []
     request.notifyFinish().addErrback(gone.append)

@@ -10,8 +10,11 @@ from giestack.site.api import Api
 from giestack.site.asked import Answer, Asked
 from giestack.site.demo import DemoPage
 from giestack.site.endpoint import Endpoint, Handler, Nothing, OwnSite
+from giestack.site.operations import Operations
 from giestack.site.refusals import RefusalPages
+from giestack.site.spawning import Spawning
 from giestack.site.start import StartPage
+from giestack.site.streams import Streams
 from giestack.site.tools import Tools
 
 
@@ -23,11 +26,16 @@ def make_site(
     *,
     origins: frozenset[bytes] = frozenset(),
     demo: DemoPage | None = None,
+    spawning: Spawning | None = None,
+    streams: Streams | None = None,
+    operations: Operations | None = None,
 ) -> OwnSite:
     """Return the Site for `giestack.proxy.local.OwnPages`.
 
     ``reactor`` is an `IReactorTime`; ``now`` the time, aware and in UTC; ``origins`` are the
     origins, in lower case, whose pages may change things through the API, beside our own.
+    ``spawning`` is the spawner, where it is on; ``streams`` are to be ended when giestack stops;
+    ``operations`` is for administrators.
     """
 
     def endpoint(handlers: dict[bytes, Handler]) -> Endpoint:
@@ -38,7 +46,15 @@ def make_site(
 
     top = endpoint({b"GET": to_start})
     top.putChild(b"", endpoint({b"GET": StartPage(refusals, tools, now)}))
-    top.putChild(b"api", Api(refusals, tools, origins).resource())
+    api = Api(
+        refusals,
+        tools,
+        origins,
+        streams=streams or Streams(reactor),
+        spawning=spawning,
+        operations=operations,
+    )
+    top.putChild(b"api", api.resource())
     if demo is not None:
         top.putChild(b"demo", endpoint({b"GET": demo.show, b"POST": demo.submit}))
     root: Resource = top

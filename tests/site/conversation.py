@@ -183,9 +183,13 @@ class Galaxy:
 
 
 def pages_of(
-    galaxy: Galaxy, links: Links | None = None, origins: frozenset[bytes] = frozenset()
+    galaxy: Galaxy,
+    links: Links | None = None,
+    origins: frozenset[bytes] = frozenset(),
+    clock: Clock | None = None,
+    **more: Any,
 ) -> Site:
-    """The own pages over a Galaxy, without the demo."""
-    clock = Clock()
+    """The own pages over a Galaxy, without the demo; ``more`` is for `make_site`."""
+    clock = clock or Clock()
     refusals = RefusalPages(links or Links(galaxy_url="http://127.0.0.1:8080/"), clock)
-    return make_site(clock, refusals, galaxy.tools(), lambda: NOW, origins=origins)
+    return make_site(clock, refusals, galaxy.tools(), lambda: NOW, origins=origins, **more)

@@ -17,6 +17,7 @@ from giestack.spawner.view import (
     SessionView,
     SpawnRefused,
     State,
+    bad_option,
     unknown_profile,
 )
 from giestack.visitor import Identity, Operator
@@ -187,8 +188,11 @@ class FakeSpawning:
         found = {p.name: p for p in self.profiles(visitor)}.get(profile)
         if found is None:
             raise unknown_profile(profile)
+        name = name.strip() if name else ""
+        if len(name) > 100 or not name.isprintable():
+            raise bad_option("name", "The name must be one line of 100 characters.")
         options = chosen(options_of(found.options), options)
-        self.calls.append(("request", visitor, profile, name, options))
+        self.calls.append(("request", visitor, profile, name or None, options))
         name = name or found.name
         for view in self.views(visitor):
             if view.profile.name == profile and view.name == name:

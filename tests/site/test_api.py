@@ -1,12 +1,25 @@
 """The JSON API."""
 
+import json
 from dataclasses import replace
+from typing import Any
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import fail
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.database import DatabaseUnavailable
+from giestack.ops.admin import AdminSite
+from giestack.ops.health import Readiness
+from giestack.site.api import Api
 from giestack.site.links import Links
+from giestack.site.refusals import RefusalPages
+from giestack.site.streams import Streams
+from giestack.visitor import Operator
 from tests.site.conversation import (
     ADMIN,
     ALICE,
@@ -18,6 +31,8 @@ from tests.site.conversation import (
     ask,
     pages_of,
 )
+from tests.site.fake_spawning import BOB, FakeSpawning, session
+from tests.site.test_admin_api import Proxy
 
 API = b"/giestack/api/v1/"
 
@@ -131,3 +146,136 @@ class ApiTests(SynchronousTestCase):
         self.assertEqual(ask(site, b"/galaxy/own/api/v1/whoami", ALICE).status, 200)
         self.assertEqual(ask(site, API + b"whoami", ALICE).status, 404)
         self.assertEqual(ask(site, b"/galaxy", ALICE).status, 404)
+
+
+class ControlTests(SynchronousTestCase):
+    """The same on the admin listener, for whoever has the token."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.spawning = FakeSpawning(session("queued"), session("ready", BOB, "s2"))
+        self.streams = Streams(self.clock)
+        self.proxy = Proxy()
+        galaxy = Galaxy()
+        galaxy.entries = [Entry()]
+        api = Api(
+            RefusalPages(Links(), self.clock),
+            galaxy.tools(),
+            frozenset(),
+            streams=self.streams,
+            spawning=self.spawning,
+            operations=self.proxy,
+        )
+        readiness = Readiness(self.clock, draining=lambda: False, maps={})
+        self.site = AdminSite(
+            self.clock,
+            readiness=readiness,
+            metrics=lambda: b"",
+            token="t0ken",
+            control=api.control(),
+        )
+        self.site.doStart()
+        self.addCleanup(self.site.doStop)
+
+    def send(
+        self, name: str, method: str = "GET", body: bytes = b"", token: str = "t0ken"
+    ) -> StringTransport:
+        self.channel = self.site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
+        transport = StringTransport()
+        self.channel.makeConnection(transport)
+        self.channel.dataReceived(
+            f"{method} /api/v1/{name} HTTP/1.1\r\nHost: localhost:8801\r\n"
+            f"Authorization: Bearer {token}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        return transport
+
+    def ask(self, name: str, method: str = "GET", body: bytes = b"") -> tuple[int, Any]:
+        """The status of an answer, and its JSON."""
+        head, _, answer = self.send(name, method, body).value().partition(b"\r\n\r\n")
+        self.assertIn(b"Content-Type: application/json", head)
+        return int(head.split(b" ")[1]), json.loads(answer)
+
+    def error(self, name: str, method: str = "GET", body: bytes = b"") -> tuple[int, str]:
+        status, told = self.ask(name, method, body)
+        self.assertEqual(set(told), {"error", "message"})
+        return status, told["error"]
+
+    def test_all_sessions(self) -> None:
+        for name in ("sessions", "admin/sessions"):
+            status, told = self.ask(name)
+            self.assertEqual(status, 200)
+            self.assertEqual({one["id"] for one in told}, {"s1", "s2"})
+            self.assertIn("bob@example.org", [one["owner"]["email"] for one in told])
+
+    def test_one_session(self) -> None:
+        status, told = self.ask("sessions/s1")
+        self.assertEqual((status, told["id"]), (200, "s1"))
+        self.assertEqual(told["owner"]["email"], "alice@example.org")
+        self.assertEqual(told["events"], "/api/v1/sessions/s1/events")
+        self.assertEqual(self.error("sessions/s9"), (404, "no-such-route"))
+
+    def test_stop_without_an_origin(self) -> None:
+        status, told = self.ask("sessions/s1", "DELETE")
+        self.assertEqual((status, told["state"]), (202, "stopping"))
+        self.assertEqual(self.spawning.calls, [("stop", "s1", Operator())])
+
+    def test_the_token_is_no_user(self) -> None:
+        self.assertEqual(self.error("whoami"), (401, "not-logged-in"))
+        self.assertEqual(self.error("entry_points"), (401, "not-logged-in"))
+        body = b'{"profile": "jupyter"}'
+        for method, name in (
+            ("GET", "profiles"),
+            ("POST", "sessions"),
+            ("POST", "sessions/s1/restart"),
+        ):
+            self.assertEqual(self.error(name, method, body), (403, "needs-user"))
+        self.assertEqual(self.spawning.calls, [])
+
+    def test_the_proxy(self) -> None:
+        self.assertEqual(self.ask("admin/routes")[1][0]["name"], "key1")
+        self.assertEqual(self.ask("admin/connections")[1]["tunnels"], 2)
+        self.assertEqual(self.ask("admin/drain", "POST"), (202, {"draining": True}))
+        self.assertEqual(self.proxy.drained, 1)
+
+    def test_nothing_else(self) -> None:
+        for name in ("", "nothing", "sessions/", "admin", "admin/x", "whoami/x"):
+            self.assertEqual(self.error(name), (404, "no-such-route"), name)
+        self.assertEqual(self.error("sessions", "DELETE"), (405, "method-not-allowed"))
+
+    def test_without_the_token(self) -> None:
+        for method, name in (("DELETE", "sessions/s1"), ("POST", "admin/drain")):
+            told = self.send(name, method, token="wrong").value()
+            self.assertTrue(told.startswith(b"HTTP/1.1 401 "))
+        self.assertEqual((self.spawning.calls, self.proxy.drained), ([], 0))
+
+    def test_events(self) -> None:
+        transport = self.send("sessions/s1/events")
+        self.assertIn(b'data: {"state": "queued"', transport.value())
+        transport.clear()
+        self.spawning.become("s1", "pulling")
+        self.clock.advance(0)
+        self.assertIn(b'data: {"state": "pulling"', transport.value())
+        transport.clear()
+        producer = transport.producer
+        assert producer is not None
+        producer.pauseProducing()
+        self.spawning.become("s1", "starting")
+        self.clock.advance(0)
+        self.assertEqual(transport.value(), b"")
+        producer.resumeProducing()
+        self.clock.advance(0)
+        self.assertIn(b'data: {"state": "starting"', transport.value())
+        # Longer than such a connection may be idle.
+        self.clock.advance(61)
+        self.assertFalse(transport.disconnecting)
+        self.channel.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual((self.streams.open, self.spawning.listeners), (0, 0))
+
+    def test_logs(self) -> None:
+        self.spawning.lines["s1"] = ["one", "two"]
+        self.assertTrue(self.send("sessions/s1/logs?tail=1").value().endswith(b"\r\n\r\ntwo\n"))
+        transport = self.send("sessions/s1/logs?tail=1&follow=1")
+        self.assertTrue(transport.value().endswith(b"4\r\ntwo\n\r\n"))
+        self.streams.end_all()
+        self.assertTrue(transport.value().endswith(b"0\r\n\r\n"))

@@ -137,6 +137,8 @@ class FailureTests(Endpoints):
 
         said = ask(self.site({b"GET": impossible}), b"/one")
         self.assertFalse(said.complete)
+        # Nobody waits for it.
+        self.assertTrue(said.lost)
         self.assertEqual(len(self.flushLoggedErrors()), 1)
 
     def test_a_client_that_goes_ends_the_work_for_it(self) -> None:

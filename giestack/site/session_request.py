@@ -1,0 +1,57 @@
+"""The body of ``POST sessions``: JSON from anybody, read into values or refused."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from giestack.proxy.decision import Refuse
+from giestack.site.asked import LONGEST_FORM
+from giestack.site.endpoint import RefusalError
+
+_KEYS = ("profile", "name", "options")
+_TOO_LARGE = Refuse(413, "too-large", "The body is too large.")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A session that somebody asks for.
+
+    :ivar name: None where it is not given.
+    :ivar options: by name. Of all three only the types are checked.
+    """
+
+    profile: str
+    name: str | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+def wanted(body: bytes) -> Wanted:
+    """Read a body as `Asked.body` has it.
+
+    Raises `RefusalError` (400, 413) with what is wrong.
+    """
+    if len(body) > LONGEST_FORM:
+        raise RefusalError(_TOO_LARGE)
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError):
+        raise _bad("The body must be JSON.") from None
+    if not isinstance(given, dict):
+        raise _bad("The body must be an object, for example {“profile”: “jupyter”}.")
+    for key in given:
+        if key not in _KEYS:
+            raise _bad(f"There is no key “{key[:100]}”, only {', '.join(_KEYS)}.")
+    profile = given.get("profile")
+    if not isinstance(profile, str):
+        raise _bad("“profile” must be there, and a text.")
+    options = given.get("options")
+    if options is not None and not isinstance(options, dict):
+        raise _bad("“options” must be an object.")
+    name = given.get("name")
+    if name is not None and not isinstance(name, str):
+        raise _bad("“name” must be a text.")
+    return Wanted(profile, name, options or {})
+
+
+def _bad(message: str) -> RefusalError:
+    return RefusalError(Refuse(400, "bad-request", message))
