@@ -1,0 +1,58 @@
+"""Puts the spawner together: engines, hooks, and how sessions are asked how they are."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from giestack.address import Address
+from giestack.instance import instance_name
+from giestack.proxy.ask import Ask
+from giestack.settings.schema import Settings
+from giestack.settings.spawner_schema import Engine as EngineSettings
+from giestack.spawner.engine import Engine
+from giestack.spawner.hooks import Hooks
+from giestack.spawner.jupyter_activity import Activity, jupyter_activity
+from giestack.spawner.process.engine import ProcessEngine
+from giestack.spawner.readiness import wait_until_ready
+from giestack.spawner.spawner import Spawner
+from giestack.spawner.surroundings import Audit
+
+
+def make_spawner(
+    reactor: Any,
+    settings: Settings,
+    in_thread: Callable[..., Deferred[Any]],
+    ask: Ask,
+    audit: Audit,
+) -> Spawner:
+    """Build the spawner that the configuration asks for; nothing runs yet.
+
+    :raises OSError, ValueError: where hooks can't be loaded, or ``data_dir`` not be used.
+    """
+    assert settings.spawner is not None
+    mark = instance_name(settings.instance, settings.data_dir)
+
+    def engine(configured: EngineSettings) -> Engine:
+        return ProcessEngine(
+            configured.name, reactor, reactor, in_thread, settings.data_dir, mark, os.environ
+        )
+
+    async def wait(address: Address, path: str, timeout: float) -> None:
+        await wait_until_ready(ask, address, path.encode(), clock=reactor, timeout=timeout)
+
+    async def activity(address: Address, base: str) -> Activity:
+        return await jupyter_activity(ask, address, base.encode())
+
+    spawner = Spawner(
+        reactor,
+        [engine(configured) for configured in settings.spawner.engines],
+        prefix=settings.proxy.prefix,
+        hooks=Hooks.load(reactor),
+        wait_until_ready=wait,
+        ask_activity=activity,
+        audit=audit,
+    )
+    spawner.configure(settings.spawner, settings.galaxy.url or "")
+    return spawner
