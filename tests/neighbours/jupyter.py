@@ -19,9 +19,12 @@ class Jupyter:
     :ivar program: the process.
     """
 
-    def __init__(self, test: CleanUp, base: str) -> None:
+    def __init__(self, test: CleanUp, base: str, token: str | None = None) -> None:
+        """
+        :param token: "" lets everybody in; None: a random one.
+        """
         self.port = free_port()
-        self.token = secrets.token_hex(16)
+        self.token = secrets.token_hex(16) if token is None else token
         folder = new_folder(test)
         self.home = folder / "home"
         self.home.mkdir()

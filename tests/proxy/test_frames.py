@@ -1,5 +1,7 @@
 """Which pieces of a WebSocket are data."""
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -25,11 +27,11 @@ def frame(opcode: int, payload: bytes, masked: bool = False, widest: bool = Fals
 class Untouchable(bytes):
     """Bytes whose payload nobody may copy."""
 
-    def __getitem__(self, key: object) -> object:
+    def __getitem__(self, key: Any) -> Any:
         if isinstance(key, slice):
             start, stop, _ = key.indices(len(self))
             assert stop - start <= 14, "that was a copy of payload"
-        return super().__getitem__(key)  # type: ignore[index]
+        return super().__getitem__(key)
 
     def __add__(self, other: object) -> bytes:
         raise AssertionError("that was a copy of payload")
