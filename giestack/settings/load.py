@@ -47,8 +47,8 @@ class Loaded:
 def parse(text: str, world: World, overrides: Mapping[str, object] | None = None) -> Loaded:
     """Read a configuration; raises `SettingsError` with everything that is wrong.
 
-    `overrides` are the command line's: values (texts, numbers, booleans, lists of them) by
-    path, as ``{"proxy.listen": ["tcp:8000"]}``; they win over the file.
+    `overrides` are the command line's: values (texts, numbers, booleans, lists and mappings of
+    them) by path, as ``{"proxy.listen": ["tcp:8000"]}``; they win over the file.
     """
     report = Report()
     own = compose(text, report)
@@ -128,5 +128,7 @@ def _node(value: object) -> Node:
         return NOTHING
     if isinstance(value, (list, tuple)):
         return Node([_node(one) for one in value], origin=_COMMAND_LINE)
+    if isinstance(value, Mapping):
+        return Node({key: _node(one) for key, one in value.items()}, origin=_COMMAND_LINE)
     text = str(value)
     return Node(value if isinstance(value, bool) else text, text, origin=_COMMAND_LINE)

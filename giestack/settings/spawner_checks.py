@@ -123,7 +123,8 @@ def _check_process(path: str, profile: Profile, report: Report) -> None:
     if not profile.command or not profile.command[0]:
         report.problem(f"{path}.command", "is missing: a local process needs a program")
         return
-    told = {name for word in profile.command for name in names_in(word)}
+    texts = (*profile.command, *profile.env.values())
+    told = {name for text in texts for name in names_in(text)}
     if "socket" not in told and profile.port:
         report.warn(
             f"{path}.port",
@@ -133,7 +134,7 @@ def _check_process(path: str, profile: Profile, report: Report) -> None:
     elif not told & {"port", "socket"}:
         report.problem(
             f"{path}.command",
-            "does not tell the program where to listen: put {port} or {socket} into it",
+            "does not tell the program where to listen: put {port} or {socket} into it or env",
         )
     default = Profile()
     ignored = [key for key in FOR_CONTAINERS if getattr(profile, key) != getattr(default, key)]

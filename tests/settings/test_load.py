@@ -75,6 +75,14 @@ prxy:
         self.assertEqual((found.proxy.forward.reverse_proxy, found.admin.listen), (True, ()))
         self.assertEqual(found.galaxy.cookie_name, "other")
 
+    def test_lists_of_mappings(self) -> None:
+        profile = {"name": "a", "command": ["lab", "{port}"], "port": 9, "env": {"A": 1}}
+        host = "galaxy: {database_connection: 'postgresql://h/g', id_secret: abcd}"
+        found = world.load(host, overrides={"spawner.profiles": [{**profile, "image": "x"}]})
+        assert found.settings.spawner is not None
+        (read,) = found.settings.spawner.profiles
+        self.assertEqual((read.command, read.port, read.env), (("lab", "{port}"), 9, {"A": "1"}))
+
     def test_command_line_mistakes(self) -> None:
         with self.assertRaises(SettingsError) as caught:
             world.load("", overrides={"proxy.listen": ["tcp:x"], "nope": 1})

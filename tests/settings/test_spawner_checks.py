@@ -101,6 +101,8 @@ class SpawnerCheckTests(CheckCase):
     def test_where_a_process_listens(self) -> None:
         for command in ("'{socket}'", "'--port={port}', --x", "'{port}', '{socket}'"):
             self.assert_process(f"command: [lab, {command}], port: 0")
+        for name in ("socket", "port"):
+            self.assert_process(f"command: [lab], env: {{A: 'x{{{name}}}'}}, port: 0")
         self.assert_process("command: [lab, '{socket}']")
         nowhere = "spawner.profiles[0].command: does not tell the program where to listen"
         for command in ("", ", '{options.port}', '{ports}'"):

@@ -22,8 +22,8 @@ def troubles_of(profile: Profile, path_env: str) -> list[str]:
 
     :param path_env: where programs are looked for, as in PATH; `path_of` says what counts.
 
-    The texts name no profile: the caller puts that, or the key ``command``, before them. A
-    program whose name depends on who starts it is left alone.
+    The texts name no profile: the caller puts that, or the key ``command``, before them. What
+    depends on who starts it is left alone: templates, and paths relative to their home.
     """
     program = profile.command[0] if profile.command else ""
     if not program:
@@ -32,9 +32,7 @@ def troubles_of(profile: Profile, path_env: str) -> list[str]:
         return []
     if os.sep not in program:
         return _named(program, path_of(profile, path_env))
-    if not os.path.isabs(program):
-        return [f"{program} must be an absolute path, or a name that is found in PATH"]
-    return _at(program)
+    return _at(program) if os.path.isabs(program) else []
 
 
 def _named(program: str, path: str) -> list[str]:
@@ -72,4 +70,7 @@ def folder_troubles(folder: Path) -> list[str]:
     if os.access(nearest, os.W_OK | os.X_OK):
         return []
     below = "" if nearest == folder else f", so {folder} can't be made"
-    return [f"{nearest} is not writable for this user{below}: give it to the user, or name another"]
+    return [
+        f"{nearest} is not writable for the user who asks{below}: it must belong to the user that "
+        "giestack runs as"
+    ]
