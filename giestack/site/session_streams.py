@@ -32,6 +32,7 @@ class MomentEvents:
     """
 
     idle = b":\n\n"
+    resumed = True
 
     def __init__(self, spawning: Spawning, view: SessionView) -> None:
         self._spawning = spawning
@@ -83,6 +84,7 @@ class FollowedLines:
     """
 
     idle = b""
+    resumed = False
 
     def __init__(self, spawning: Spawning, session_id: str, tail: int) -> None:
         self._spawning = spawning

@@ -33,6 +33,13 @@ class Source(Protocol):
     def idle(self) -> bytes:
         """What to send after `HEARTBEAT` seconds of nothing; ``b""`` for nothing."""
 
+    @property
+    def resumed(self) -> bool:
+        """Whether readers come back by themselves when it ends too early.
+
+        Others are cut off then, so that they don't take what they have got for the whole.
+        """
+
     def start(self, wake: Callable[[], None]) -> None:
         """Begin; ``wake`` is to be called whenever there is something to take."""
 
@@ -78,7 +85,7 @@ class Streams:
         """End every stream now, and begin none any more: giestack is about to stop."""
         self._over = True
         for flow in list(self._flows):
-            flow.end()
+            flow.end_early()
 
     def _begin(self, source: Source, request: Request, whose: Hashable) -> None:
         flow = _Flow(source, request, self._clock, whose, self._flows.discard)
@@ -128,6 +135,13 @@ class _Flow:
             self._close()
             self._request.unregisterProducer()
             self._request.finish()
+
+    def end_early(self) -> None:
+        """End though there is more to come."""
+        if self._source.resumed:
+            self.end()
+        else:
+            self._cut()
 
     def _wake(self) -> None:
         # In the next turn, so that what comes together is sent together.

@@ -404,6 +404,12 @@ class LogTests(SessionApiTestCase):
         self.clock.advance(0)
         self.assertTrue(said.complete)
 
+    def test_a_follower_does_not_take_the_end_of_giestack_for_that_of_the_log(self) -> None:
+        said = self.ask("sessions/s1/logs?follow=1")
+        self.streams.end_all()
+        self.assertEqual((said.complete, said.lost), (False, True))
+        self.assertEqual(self.spawning.listeners, 0)
+
     def test_a_follower_who_goes(self) -> None:
         said = self.ask("sessions/s1/logs?follow=true")
         self.assertEqual((self.spawning.listeners, self.streams.open), (1, 1))

@@ -23,6 +23,7 @@ class Words:
     def __init__(self, *words: bytes, idle: bytes = b":idle ") -> None:
         self.idle = idle
         self.words = list(words)
+        self.resumed = True
         self.over = False
         self.started = 0
         self.stopped = 0
@@ -219,6 +220,16 @@ class StreamTests(SynchronousTestCase):
         self.turn()
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.streams.end_all()
+
+    def test_who_would_not_come_back_is_cut_off(self) -> None:
+        self.source.resumed = False
+        self.ask()
+        self.streams.end_all()
+        self.assertEqual(self.client.take(), b"")
+        self.assertTrue(self.client.aborted)
+        self.assertEqual((self.source.stopped, self.streams.open), (1, 0))
+        self.turn()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_none_begins_when_giestack_stops(self) -> None:
         self.streams.end_all()
