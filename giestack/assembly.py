@@ -2,101 +2,284 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypedDict
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import LogLevel
 
-from giestack.access import Policy, Standing
 from giestack.database import DatabaseUnavailable
-from giestack.galaxy import Galaxy, unheld
-from giestack.gate import CheckSession, Gate, StandingTo
-from giestack.listening import Door, Listeners
+from giestack.galaxy import Galaxy, NoHost
+from giestack.gate import Gate
+from giestack.listening import Certificates, Door, Listeners
+from giestack.meaning import (
+    access_policy,
+    guarded_names,
+    limits_of,
+    links_of,
+    map_locations,
+    masking_of,
+    prefixes_of,
+    scheme_of,
+    services_of,
+)
 from giestack.ops.access_log import AccessLog
 from giestack.ops.admin import AdminSite
+from giestack.ops.audit_log import AuditLog
+from giestack.ops.event_log import EventLog
 from giestack.ops.health import Readiness
 from giestack.ops.lag import ReactorLag
+from giestack.ops.line_log import LineLog, Retargeting
 from giestack.ops.log_target import log_target
-from giestack.ops.masking import Masking
 from giestack.ops.metrics import Metrics
 from giestack.ops.traffic import Traffic
+from giestack.ops.visits import Visits
 from giestack.parts import Giestack, Part
+from giestack.proxy.decision import Decide
 from giestack.proxy.endpoints import Endpoints
-from giestack.proxy.front import Front, Limits
-from giestack.proxy.head import GuardedNames, canonical
+from giestack.proxy.front import AnswerLocally, Front, Limits, RefusalPage
+from giestack.proxy.head import GuardedNames
 from giestack.proxy.local import OwnPages
 from giestack.proxy.pool import Pool
 from giestack.proxy.trusted import TrustedPeers
+from giestack.reload import Changes, Reload, needs_restart
 from giestack.routing.location import source_for
-from giestack.routing.places import Service as ServiceRoute
-from giestack.routing.table import Prefixes, RouteTable
-from giestack.routing.watch import WatchedMap
-from giestack.settings.schema import ProxySettings, Settings
+from giestack.routing.maps import SessionMaps
+from giestack.routing.table import RouteTable
+from giestack.settings.kinds import LogTarget
+from giestack.settings.load import Loaded
+from giestack.settings.problems import SettingsError
+from giestack.settings.schema import Settings
 from giestack.site.demo import DemoLogins, DemoPage
-from giestack.site.links import Links
 from giestack.site.pages import make_site
 from giestack.site.refusals import RefusalPages
 from giestack.site.tool_url import ToolPlaces
-from giestack.site.tools import EntryPoints, ToolEntry, Tools
-from giestack.visitor import Anonymous, Identity, Refused, Visitor
-
-OWN_COOKIES = (b"giestack", b"__host-giestack")
-TOOL_RUNNER_COOKIE = b"galaxytoolrunnersession"
+from giestack.site.tools import Tools
 
 InThread = Callable[..., Deferred[Any]]
 
-_NO_HOST = Refused("no host database is configured")
+
+class Rules(TypedDict):
+    """What the front door goes by, and can be told anew; see `Front.configure`."""
+
+    decide: Decide
+    local: AnswerLocally
+    refusal_page: RefusalPage
+    guarded: GuardedNames
+    limits: Limits
+    trusted: TrustedPeers
+    scheme: bytes
 
 
-def assemble(reactor: Any, settings: Settings, demo_logins: DemoLogins | None = None) -> Giestack:
+def assemble(
+    reactor: Any,
+    settings: Settings,
+    demo_logins: DemoLogins | None = None,
+    *,
+    load: Callable[[], Loaded] | None = None,
+    event_log: EventLog | None = None,
+) -> Giestack:
     """Build everything that the configuration asks for; nothing runs yet.
 
     :param demo_logins: lets visitors become one of the demo's users; None but in the demo.
+    :param load: reads the configuration anew, in a thread, on SIGHUP; None: only log files are
+        opened anew.
+    :param event_log: giestack's own log, which is told its level and when to reopen.
     :raises OSError, ValueError: where a file of the configuration can't be used.
     """
-    in_thread = threads_of(reactor)
-    proxy = settings.proxy
-    giestack = Giestack()
-    galaxy: Galaxy | None = None
-    if settings.galaxy.database_connection is not None:
-        galaxy = Galaxy(reactor, settings.galaxy, proxy.session_cache, utcnow)
-        for part in galaxy.parts():
-            part.setServiceParent(giestack)
-    table = route_table(proxy)
-    maps = watched_maps(proxy, reactor, in_thread)
-    for name, source in maps.items():
-        _feeding(table, name, source).setServiceParent(giestack)
-    traffic = Traffic(reactor)
-    front = _front(reactor, settings, table, galaxy, traffic, demo_logins)
-    access_log = _access_log(reactor, settings, traffic, in_thread)
-    if access_log is not None:
-        Part(access_log.start, access_log.stop).setServiceParent(giestack)
-        giestack.reopen_logs = access_log.reopen
-    lag = ReactorLag(reactor)
-    Part(lag.start, lag.stop).setServiceParent(giestack)
-    metrics = Metrics(
-        traffic=traffic,
-        clients=front,
-        backends=front.pool,
-        lag=lag,
-        routes=maps,
-        sessions=galaxy.sessions if galaxy else None,
-        access_log=access_log,
-        open_tunnels=lambda: front.tunnels,
-    )
-    readiness = Readiness(
-        reactor,
-        draining=lambda: front.draining,
-        maps=maps,
-        ask_database=galaxy.ask if galaxy else None,
-        says_why=(DatabaseUnavailable,),
-    )
-    admin = AdminSite(
-        reactor, readiness=readiness, metrics=metrics.text, token=settings.admin.token
-    )
-    Listeners(reactor, settings.admin.listen, admin).setServiceParent(giestack)
-    Door(reactor, reactor, proxy.listen, front).setServiceParent(giestack)
-    return giestack
+    return Assembly(reactor, settings, demo_logins, load, event_log or EventLog()).giestack
+
+
+class Assembly:
+    """The parts of giestack, as the configuration wants them now.
+
+    :ivar giestack: runs them.
+    :ivar settings: what is in force.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: Settings,
+        demo_logins: DemoLogins | None,
+        load: Callable[[], Loaded] | None,
+        event_log: EventLog,
+    ) -> None:
+        self.settings = settings
+        self.giestack = Giestack()
+        self._reactor = reactor
+        self._demo_logins = demo_logins
+        self._event_log = event_log
+        self._in_thread = in_thread = threads_of(reactor)
+        self._galaxy: Galaxy | None = None
+        if settings.galaxy.database_connection is not None:
+            self._galaxy = Galaxy(reactor, settings.galaxy, settings.proxy.session_cache, utcnow)
+        self._host = self._galaxy or NoHost()
+        self._table = RouteTable(prefixes_of(settings.proxy))
+        self._maps = SessionMaps(self._table, lambda at: source_for(at, "/", reactor, in_thread))
+        traffic, mask = Traffic(reactor), masking_of(settings.proxy)
+        log = settings.log
+        self._access_log = AccessLog(
+            traffic, log_target(log.access), mask, reactor, utcnow, in_thread
+        )
+        self._audit_log = AuditLog(log_target(log.audit), reactor, utcnow, in_thread)
+        self._visits = Visits(traffic, self._audit_log, reactor, mask)
+        self._endpoints = Endpoints(reactor, settings.proxy.limits.connect_timeout)
+        self._front = Front(
+            reactor,
+            pool=Pool(reactor, self._endpoints),
+            hold=self._host.hold,
+            watch=self._visits,
+            **self._rules(settings),
+        )
+        self._lag = ReactorLag(reactor)
+        self._admin = AdminSite(
+            reactor, readiness=self._readiness(), metrics=self._metrics(traffic).text
+        )
+        self._admin_listeners = Listeners(reactor, settings.admin.listen, self._admin)
+        self._door = Door(reactor, reactor, settings.proxy.listen, self._front)
+        self._configure(settings)
+        self._add_parts()
+        self.giestack.reopen_logs = self._reopen_logs
+        if load is not None:
+            self.giestack.reload = Reload(load, self.reconfigure, in_thread)
+
+    def _add_parts(self) -> None:
+        """In the order of their start; the proxy's door opens last, and so it closes first."""
+        logs = [Part(log.start, log.stop) for log in (self._access_log, self._audit_log)]
+        for part in (
+            *(self._galaxy.parts() if self._galaxy else ()),
+            Part(self._maps.start, self._maps.stop),
+            *logs,
+            Part(self._lag.start, self._lag.stop),
+            self._admin_listeners,
+            self._door,
+        ):
+            part.setServiceParent(self.giestack)
+
+    # What the configuration says. All that can change while giestack runs is told the parts here.
+
+    def _configure(self, settings: Settings) -> None:
+        """Tell the parts; nothing in here fails or takes long."""
+        proxy, mask = settings.proxy, masking_of(settings.proxy)
+        if self._galaxy is not None:
+            self._galaxy.configure(settings.galaxy)
+        self._table.configure(prefixes_of(proxy), services_of(proxy))
+        self._maps.configure(map_locations(proxy))
+        self._endpoints.configure(proxy.limits.connect_timeout)
+        self._access_log.configure(mask)
+        self._visits.configure(mask)
+        self._admin.configure(settings.admin.token)
+        self._event_log.level = LogLevel.levelWithName(settings.log.level)
+
+    def _rules(self, settings: Settings) -> Rules:
+        proxy, policy = settings.proxy, access_policy(settings)
+        links = links_of(settings, demo=self._demo_logins is not None)
+        refusals = RefusalPages(links, self._reactor)
+        host, demo = self._host, self._demo_logins
+        site = make_site(
+            self._reactor,
+            refusals,
+            Tools(
+                host.entry_points,
+                host.keys,
+                self._table.find,
+                ToolPlaces(prefix=proxy.interactivetools_prefix),
+            ),
+            lambda: datetime.now(UTC),
+            origins=policy.origins,
+            demo=None if demo is None else DemoPage(refusals, demo),
+        )
+        return {
+            "decide": Gate(self._table.locate, host.check, host.standing, policy),
+            "local": OwnPages(site, self._reactor),
+            "refusal_page": refusals,
+            "guarded": guarded_names(settings),
+            "limits": limits_of(proxy),
+            "trusted": TrustedPeers(proxy.trusted_proxies),
+            "scheme": scheme_of(settings),
+        }
+
+    # Another configuration while giestack runs: first all that can fail, then all the rest.
+
+    async def reconfigure(self, settings: Settings) -> None:
+        """Take another configuration; connections that are open stay.
+
+        :raises SettingsError: with every problem; then nothing has changed.
+        """
+        problems = needs_restart(self.settings, settings)
+        if problems:
+            raise SettingsError(problems)
+        changes = Changes()
+        with changes:
+            certificates = await self._in_thread(self._open_files, settings, changes)
+            if not self.giestack.running:
+                return
+            for key, listeners, endpoints in self._doors(settings):
+                fresh = certificates[key]
+                if fresh is not None:
+                    changes.attempt(key, partial(listeners.prepare, endpoints, fresh))
+            rules = self._rules(settings)
+            changes.apply()
+        self._configure(settings)
+        self._front.configure(**rules)
+        self.settings = settings
+
+    def _open_files(
+        self, settings: Settings, changes: Changes
+    ) -> Mapping[str, Certificates | None]:
+        """Open new logs and read certificates, in a thread; returns what was read by key."""
+        old, new = self.settings.log, settings.log
+        if new.access != old.access:
+            changes.attempt("log.access", partial(opened, self._access_log, new.access))
+        if new.audit != old.audit:
+            changes.attempt("log.audit", partial(opened, self._audit_log, new.audit))
+        return {
+            key: changes.attempt(key, partial(listeners.read_certificates, endpoints))
+            for key, listeners, endpoints in self._doors(settings)
+        }
+
+    def _doors(self, settings: Settings) -> Sequence[tuple[str, Listeners, Sequence[str]]]:
+        return (
+            ("proxy.listen", self._door, settings.proxy.listen),
+            ("admin.listen", self._admin_listeners, settings.admin.listen),
+        )
+
+    def _reopen_logs(self) -> None:
+        for log in (self._access_log, self._audit_log, self._event_log):
+            log.reopen()
+
+    # Those who tell how giestack does.
+
+    def _readiness(self) -> Readiness:
+        return Readiness(
+            self._reactor,
+            draining=lambda: self._front.draining,
+            maps=self._maps,
+            ask_database=self._galaxy.ask if self._galaxy else None,
+            says_why=(DatabaseUnavailable,),
+        )
+
+    def _metrics(self, traffic: Traffic) -> Metrics:
+        return Metrics(
+            traffic=traffic,
+            clients=self._front,
+            backends=self._front.pool,
+            lag=self._lag,
+            routes=self._maps,
+            sessions=self._galaxy.sessions if self._galaxy else None,
+            access_log=self._access_log,
+            open_tunnels=lambda: self._front.tunnels,
+        )
+
+
+def opened(log: LineLog[Any], where: LogTarget) -> Retargeting:
+    """Open another target for a log, in a thread; raises OSError."""
+    target = log_target(where)
+    if target is not None:
+        target.reopen()
+    return Retargeting(log, target)
 
 
 def make_data_dir(settings: Settings) -> None:
@@ -116,157 +299,3 @@ def threads_of(reactor: Any) -> InThread:
         return deferToThreadPool(reactor, reactor.getThreadPool(), function, *args)
 
     return in_thread
-
-
-def route_table(proxy: ProxySettings) -> RouteTable:
-    """The route table, with the services and without entry points yet."""
-    services = [
-        ServiceRoute(
-            service.path.encode(),
-            service.backend,
-            service.user_header.encode(),
-            service.strip_path,
-            service.require,
-        )
-        for service in proxy.services
-    ]
-    prefixes = Prefixes(
-        own=proxy.prefix,
-        interactivetools=proxy.interactivetools_prefix,
-        gie=proxy.gie_prefix,
-        domains=proxy.interactivetools_domains,
-    )
-    return RouteTable(prefixes, services, [str(source) for source in proxy.session_maps])
-
-
-def watched_maps(
-    proxy: ProxySettings, reactor: Any, in_thread: InThread
-) -> Mapping[str, WatchedMap]:
-    """The session maps by name, not watched yet."""
-    return {
-        str(place): source_for(f"sqlite:///{place.path}", "/", reactor, in_thread)
-        for place in proxy.session_maps
-    }
-
-
-def _feeding(table: RouteTable, name: str, source: WatchedMap) -> Part:
-    return Part(
-        lambda: source.start(lambda routes: table.replace(name, routes.entry_points)),
-        source.stop,
-    )
-
-
-def access_policy(settings: Settings) -> Policy:
-    """What of the configuration decides who may go where."""
-    origin = Links(galaxy_url=settings.galaxy.url).galaxy_origin
-    domain = settings.galaxy.cookie_domain
-    return Policy(
-        check_owner=settings.proxy.interactivetools_auth == "owner",
-        galaxy_origin=None if origin is None else origin.lower().encode(),
-        allowed_origins=frozenset(o.encode() for o in settings.proxy.allowed_origins),
-        cookie_domain=None if domain is None else domain.lower().removeprefix(".").encode(),
-    )
-
-
-def guarded_names(settings: Settings) -> GuardedNames:
-    """What clients must not set and backends must not see."""
-    cookie = settings.galaxy.cookie_name.encode()
-    remote_user = canonical(settings.galaxy.remote_user_header.encode())
-    headers = {canonical(service.user_header.encode()) for service in settings.proxy.services}
-    return GuardedNames(
-        session_cookie=cookie,
-        hidden_cookies=frozenset((cookie.lower(), TOOL_RUNNER_COOKIE, *OWN_COOKIES)),
-        identity_headers=frozenset(headers | {remote_user}) - {b""},
-        remote_user_header=remote_user or None,
-    )
-
-
-def _front(
-    reactor: Any,
-    settings: Settings,
-    table: RouteTable,
-    galaxy: Galaxy | None,
-    traffic: Traffic,
-    demo_logins: DemoLogins | None,
-) -> Front:
-    proxy = settings.proxy
-    policy = access_policy(settings)
-    links = Links(
-        prefix=proxy.prefix,
-        galaxy_url=settings.galaxy.url,
-        domains=proxy.interactivetools_domains,
-        demo=demo_logins is not None,
-    )
-    refusals = RefusalPages(links, reactor)
-    site = make_site(
-        reactor,
-        refusals,
-        Tools(
-            _tools_of(galaxy),
-            galaxy.keys if galaxy else lambda entry_point_id: (),
-            table.find,
-            ToolPlaces(prefix=proxy.interactivetools_prefix),
-        ),
-        lambda: datetime.now(UTC),
-        origins=policy.origins,
-        demo=None if demo_logins is None else DemoPage(refusals, demo_logins),
-    )
-    check_session: CheckSession = galaxy.sessions.check if galaxy else _nobody
-    standing: StandingTo = galaxy.standing if galaxy else _never
-    return Front(
-        reactor,
-        decide=Gate(table.locate, check_session, standing, policy),
-        pool=Pool(reactor, Endpoints(reactor, proxy.limits.connect_timeout)),
-        local=OwnPages(site, reactor),
-        refusal_page=refusals,
-        hold=galaxy.hold if galaxy else unheld,
-        watch=traffic,
-        guarded=guarded_names(settings),
-        limits=limits_of(proxy),
-        trusted=TrustedPeers(proxy.trusted_proxies),
-        scheme=b"https" if (settings.galaxy.url or "").startswith("https:") else b"http",
-    )
-
-
-def limits_of(proxy: ProxySettings) -> Limits:
-    """The proxy's limits as the front door takes them."""
-    limits = proxy.limits
-    return Limits(
-        head=limits.head,
-        body=limits.body,
-        connections=limits.connections,
-        connect_timeout=limits.connect_timeout,
-        head_timeout=limits.head_timeout,
-        idle_timeout=limits.idle_timeout,
-        response_timeout=limits.response_timeout,
-    )
-
-
-def _access_log(
-    reactor: Any, settings: Settings, traffic: Traffic, in_thread: InThread
-) -> AccessLog | None:
-    where = settings.log.access
-    target = log_target(where)
-    if target is None:
-        return None
-    proxy = settings.proxy
-    mask = Masking(proxy.interactivetools_prefix, proxy.interactivetools_domains)
-    return AccessLog(traffic, target, mask, reactor, utcnow, in_thread)
-
-
-def _tools_of(galaxy: Galaxy | None) -> EntryPoints:
-    def tools(visitor: Identity | Anonymous) -> Deferred[Sequence[ToolEntry]]:
-        found: Deferred[Any] = succeed([])
-        if galaxy is not None:
-            found = galaxy.tables.entry_points(visitor)
-        return found
-
-    return tools
-
-
-def _nobody(cookies: tuple[bytes, ...], remote_user: str | None = None) -> Visitor:
-    return _NO_HOST
-
-
-def _never(key: str, visitor: Identity | Anonymous) -> Standing:
-    return "other"

@@ -14,6 +14,7 @@ from giestack.demo.host import DemoLogins
 from giestack.demo.jupyter import JupyterLab
 from giestack.demo.opening import open_demo
 from giestack.demo.settings import demo_settings
+from giestack.ops.event_log import EventLog
 from giestack.parts import Giestack
 from giestack.settings.files import load
 
@@ -32,8 +33,10 @@ class Welcome(Service):
         self.log.warn("Its notebook is a plain process without isolation: for trying out only.")
 
 
-def assemble_demo(reactor: Any, folder: Path, port: int) -> Giestack:
-    """Build giestack for trying out, on a port of 127.0.0.1.
+def assemble_demo(
+    reactor: Any, folder: Path, port: int, event_log: EventLog | None = None
+) -> Giestack:
+    """Build giestack for trying out, on a port of 127.0.0.1; see `assemble`.
 
     :raises ValueError: with a text for people, where the folder can't be used.
     """
@@ -46,7 +49,12 @@ def assemble_demo(reactor: Any, folder: Path, port: int) -> Giestack:
     overrides["galaxy.id_secret"] = demo.folder.id_secret()
     settings = load(None, {}, demo.folder.path, overrides).settings
     make_data_dir(settings)
-    giestack = assemble(reactor, settings, DemoLogins(demo.host, demo.codec, in_thread))
+    giestack = assemble(
+        reactor,
+        settings,
+        DemoLogins(demo.host, demo.codec, in_thread),
+        event_log=event_log,
+    )
     JupyterLab(
         demo.folder,
         demo.host,

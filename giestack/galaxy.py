@@ -5,19 +5,21 @@ from datetime import datetime
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from giestack.access import Standing
 from giestack.database import Database, open_engine
 from giestack.identity.cookie import CookieCodec
-from giestack.identity.entry_point import EntryPointOwner
+from giestack.identity.entry_point import EntryPoint, EntryPointOwner
 from giestack.identity.galaxy import GalaxyDatabase
 from giestack.identity.ownership import Ownership, may_enter
 from giestack.identity.rules import GalaxyPolicy
 from giestack.identity.sessions import Sessions
 from giestack.parts import Part
 from giestack.settings.schema import GalaxySettings
-from giestack.visitor import Anonymous, Identity, Unavailable
+from giestack.visitor import Anonymous, Identity, Refused, Unavailable, Visitor
+
+_NO_HOST = Refused("no host database is configured")
 
 
 def galaxy_policy(galaxy: GalaxySettings) -> GalaxyPolicy:
@@ -39,6 +41,8 @@ class Galaxy:
     :ivar database: its database.
     :ivar tables: the questions to that database.
     :ivar sessions: who is asking.
+    :ivar check: tells who sends these cookies; see `Sessions.check`.
+    :ivar entry_points: lists those of a visitor's unfinished jobs.
     """
 
     def __init__(
@@ -52,10 +56,18 @@ class Galaxy:
         self.codec = CookieCodec(galaxy.id_secret)
         self.database = Database(open_engine(galaxy.database_connection), reactor)
         self.tables = GalaxyDatabase(self.database)
-        self.sessions = Sessions(
-            self.tables, self.codec, galaxy_policy(galaxy), reactor, utcnow, ttl
-        )
+        self._policy = galaxy_policy(galaxy)
+        self.sessions = Sessions(self.tables, self.codec, self._policy, reactor, utcnow, ttl)
+        self.check = self.sessions.check
+        self.entry_points = self.tables.entry_points
         self._ownership = Ownership(self.tables, self.codec, reactor, ttl)
+
+    def configure(self, galaxy: GalaxySettings) -> None:
+        """Judge sessions by other options from now on; its secret and database stay."""
+        policy = galaxy_policy(galaxy)
+        if policy != self._policy:
+            self._policy = policy
+            self.sessions.reload(self.codec, policy)
 
     def parts(self) -> Sequence[Service]:
         """What must run for this to work, in order."""
@@ -85,6 +97,33 @@ class Galaxy:
         """Look up a session that does not exist, to see whether the database answers."""
         asked: Deferred[Any] = self.tables.sessions(("",))
         return asked
+
+
+class NoHost:
+    """Stands in where there is no host database: nobody is known, nothing is anybody's."""
+
+    def check(self, cookies: tuple[bytes, ...], remote_user: str | None = None) -> Visitor:
+        """There are no sessions."""
+        return _NO_HOST
+
+    def entry_points(self, visitor: Identity | Anonymous) -> Deferred[Sequence[EntryPoint]]:
+        """There are no interactive tools to list."""
+        nothing: Sequence[EntryPoint] = ()
+        return succeed(nothing)
+
+    def keys(self, entry_point_id: int) -> Sequence[str]:
+        """No session map's keys are known."""
+        return ()
+
+    def hold(
+        self, visitor: Identity | Anonymous | None, cut: Callable[[str], None]
+    ) -> Callable[[], None]:
+        """Nothing ever cuts a connection."""
+        return unheld(visitor, cut)
+
+    def standing(self, key: str, visitor: Identity | Anonymous) -> Standing:
+        """No interactive tool is this visitor's."""
+        return "other"
 
 
 def unheld(visitor: Identity | Anonymous | None, cut: Callable[[str], None]) -> Callable[[], None]:

@@ -33,6 +33,7 @@ class Giestack(MultiService):
     before what stands behind them goes away. A part that fails to stop keeps no other from it.
 
     :ivar reopen_logs: called on SIGHUP, so that logrotate can move log files away.
+    :ivar reload: called on SIGHUP after that, to read the configuration anew.
     """
 
     log = Logger()
@@ -40,6 +41,13 @@ class Giestack(MultiService):
     def __init__(self) -> None:
         super().__init__()
         self.reopen_logs: Callable[[], None] = lambda: None
+        self.reload: Callable[[], object] = lambda: None
+
+    def hang_up(self) -> None:
+        """Do what SIGHUP asks for; nothing while giestack starts or stops."""
+        if self.running:
+            self.reopen_logs()
+            self.reload()
 
     def stopService(self) -> Deferred[None]:
         Service.stopService(self)

@@ -10,7 +10,6 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.error import ReactorNotRunning
-from twisted.logger import LogLevel
 from twisted.python.usage import Options as UsageOptions
 
 from giestack.listening import CannotListen
@@ -112,6 +111,9 @@ def makeService(options: Options) -> Service:
     """Build the service that twistd runs; wrong settings end the process with one line each."""
     from twisted.internet import reactor  # noqa: TID251 - the one place that may
 
+    # From now on SIGHUP ends nothing, though there is nothing yet to reload.
+    hang_up: list[Callable[[], None]] = []
+    _take_over(reactor, signal.SIGHUP, lambda: [act() for act in hang_up])
     try:
         giestack = _demo(reactor, options) if options["demo"] else _configured(reactor, options)
         # Now, so that a port that is taken is one line and not a traceback.
@@ -120,44 +122,43 @@ def makeService(options: Options) -> Service:
         raise SystemExit("\n".join(f"giestack: {problem}" for problem in error.problems)) from None
     except (CannotListen, OSError, ValueError) as error:
         raise SystemExit(f"giestack: {error}") from None
-    reopen_access_log = giestack.reopen_logs
-
-    def reopen_logs() -> None:
-        reopen_access_log()
-        EVENT_LOG.reopen()
-
-    reactor.callWhenRunning(_when_running, reactor, reopen_logs)
+    hang_up.append(giestack.hang_up)
+    reactor.callWhenRunning(_when_running, reactor)
     return giestack
 
 
 def _configured(reactor: Any, options: Options) -> Giestack:
+    from giestack.assembly import assemble, make_data_dir
+
     overrides = options.overrides()
     cwd = Path.cwd()
     path = None
     if options["config"] is not None or options["galaxy-config"] is None:
         path = find_config(options["config"], os.environ, cwd)
-    loaded = load(path, os.environ, cwd, overrides)
-    EVENT_LOG.level = LogLevel.levelWithName(loaded.settings.log.level)
-    return _assembled(reactor, loaded)
 
+    def read() -> Loaded:
+        return load(path, os.environ, cwd, overrides)
 
-def _assembled(reactor: Any, loaded: Loaded) -> Giestack:
-    from giestack.assembly import assemble, make_data_dir
-
+    loaded = read()
     for warning in loaded.warnings:
         print(f"giestack: warning: {warning}", file=sys.stderr)
     make_data_dir(loaded.settings)
-    return assemble(reactor, loaded.settings)
+    return assemble(reactor, loaded.settings, load=read, event_log=EVENT_LOG)
 
 
 def _demo(reactor: Any, options: Options) -> Giestack:
     from giestack.demo_assembly import assemble_demo
 
     port = whole("port", options["port"] or "8800")
-    return assemble_demo(reactor, Path.cwd() / options["demo-dir"], port)
+    return assemble_demo(reactor, Path.cwd() / options["demo-dir"], port, EVENT_LOG)
 
 
-def _when_running(reactor: Any, reopen_logs: Callable[[], None]) -> None:
+def _take_over(reactor: Any, number: int, act: Callable[[], object]) -> None:
+    """Have a signal mean just this, which then happens in the reactor's turn."""
+    signal.signal(number, lambda *_: reactor.callFromThread(act))
+
+
+def _when_running(reactor: Any) -> None:
     """Take the signals over, which twistd would answer with status 143 or an abrupt end."""
 
     def stop() -> None:
@@ -168,8 +169,8 @@ def _when_running(reactor: Any, reopen_logs: Callable[[], None]) -> None:
             pass
 
     def on_signals() -> None:
-        signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(stop))
-        signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(reopen_logs))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            _take_over(reactor, number, stop)
 
     # After the reactor has set its own.
     reactor.callLater(0, on_signals)

@@ -1,17 +1,18 @@
 """Galaxy as the host of giestack, on the fixture database."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as global_reactor  # noqa: TID251 - a database in threads
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from giestack.galaxy import Galaxy, galaxy_policy, unheld
+from giestack.galaxy import Galaxy, NoHost, galaxy_policy, unheld
 from giestack.settings.schema import GalaxySettings
-from giestack.visitor import Refused
+from giestack.visitor import Anonymous, Identity, Refused
 
 reactor: Any = global_reactor
 DATA = Path(__file__).parent / "data" / "galaxy"
@@ -21,7 +22,7 @@ NOW = datetime.fromisoformat(FIXTURE["meta"]["created_utc"]) + timedelta(minutes
 
 class GalaxyTests(TestCase):
     def setUp(self) -> None:
-        settings = GalaxySettings(
+        self.settings = settings = GalaxySettings(
             id_secret=FIXTURE["meta"]["id_secret"],
             database_connection=f"sqlite:///{DATA / 'galaxy.sqlite'}",
             admin_users=tuple(FIXTURE["meta"]["admin_users"].split(",")),
@@ -90,6 +91,16 @@ class GalaxyTests(TestCase):
         self.galaxy.hold(None, self.fail)()
         unheld(alice, self.fail)()
 
+    async def test_other_options_judge_at_once(self) -> None:
+        alice = await self.visitor("user valid")
+        self.assertIsInstance(alice, Identity)
+        self.assertFalse(alice.is_admin)
+        self.galaxy.configure(self.settings)
+        # Nothing is different: what is known still counts.
+        self.assertIs(await self.visitor("user valid"), alice)
+        self.galaxy.configure(replace(self.settings, admin_users=(alice.email,)))
+        self.assertTrue((await self.visitor("user valid")).is_admin)
+
     def test_the_policy_is_what_the_settings_say(self) -> None:
         policy = galaxy_policy(
             GalaxySettings(admin_users=("a@x.org",), session_duration=30, require_login=True)
@@ -97,3 +108,15 @@ class GalaxyTests(TestCase):
         self.assertEqual(policy.admin_users, frozenset(("a@x.org",)))
         self.assertEqual((policy.session_duration, policy.require_login), (30, True))
         self.assertFalse(policy.trusts_remote_user)
+
+
+class NoHostTests(SynchronousTestCase):
+    """Where there is no host database."""
+
+    def test_nobody_is_known_and_nothing_is_anybodys(self) -> None:
+        host = NoHost()
+        visitor = Anonymous(1, "key")
+        self.assertIsInstance(host.check((b"cookie",)), Refused)
+        self.assertEqual(self.successResultOf(host.entry_points(visitor)), ())
+        self.assertEqual((host.keys(1), host.standing("key", visitor)), ((), "other"))
+        host.hold(visitor, self.fail)()

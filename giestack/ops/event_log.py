@@ -1,7 +1,7 @@
 """giestack's own log: what twistd would write, from a level up, without noise, reopened at need."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -25,7 +25,7 @@ _NOISY = ("twisted.web.client.", "twisted.internet.protocol.Factory")
 class EventLog:
     """A factory of twistd's log observer, as ``twistd --logger`` takes one.
 
-    :ivar level: the least level that is written.
+    :ivar level: the least level that is written; may be changed at any time.
     :ivar twistd: twistd's own options, which say where to log to.
     """
 
@@ -36,7 +36,7 @@ class EventLog:
 
     def __call__(self) -> ILogObserver:
         """Make the observer; OSError where the log file can't be opened."""
-        observer: ILogObserver = FilteringLogObserver(self._target(), [Wanted(self.level)])
+        observer: ILogObserver = FilteringLogObserver(self._target(), [Wanted(lambda: self.level)])
         return observer
 
     def reopen(self) -> None:
@@ -58,15 +58,15 @@ class EventLog:
 
 @implementer(ILogFilterPredicate)
 class Wanted:
-    """Lets events from a level up through, but no noise."""
+    """Lets events from a level up through, but no noise; ``level`` says which one it is now."""
 
-    def __init__(self, level: Any) -> None:
+    def __init__(self, level: Callable[[], Any]) -> None:
         self._level = level
 
     def __call__(self, event: LogEvent) -> Any:
         level = event.get("log_level", LogLevel.info)
         namespace = event.get("log_namespace", "")
-        if level < self._level or (level <= LogLevel.info and namespace.startswith(_NOISY)):
+        if level < self._level() or (level <= LogLevel.info and namespace.startswith(_NOISY)):
             return PredicateResult.no
         return PredicateResult.maybe
 

@@ -1,6 +1,5 @@
 """Is giestack ready for visitors? Each thing that it depends on, asked with little effort."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,16 +8,13 @@ from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred, succee
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from giestack.ops.masking import presentable
+
 PATIENCE = 1.0
 """Seconds within which the database must answer; an orchestrator waits about as long."""
 
 BELIEVED = 2.0
 """Seconds for which the database's answer is believed."""
-
-_LONGEST = 300
-# As in a database URL, should one ever get into the text of an error.
-_CREDENTIALS = re.compile(r"//[^/\s]*@")
-_PASSWORD = re.compile(r"\bpassword\s*=\s*\S+", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +81,7 @@ class Readiness:
         except Exception as error:
             self._log.failure("A session map could not say how it stands")
             ok, text = False, type(error).__name__
-        return Check(name, ok, _shown(text))
+        return Check(name, ok, presentable(text))
 
     def _database(self) -> Deferred[Check]:
         """The database's answer, which those who ask at the same time share."""
@@ -115,11 +111,5 @@ class Readiness:
         if isinstance(error, TimeoutError):
             return f"no answer within {PATIENCE:g} s"
         if isinstance(error, self._says_why):
-            return _shown(str(error)) or type(error).__name__
+            return presentable(str(error)) or type(error).__name__
         return type(error).__name__
-
-
-def _shown(text: str) -> str:
-    """The first line of a text, not too long, without what looks like a password."""
-    line = text.strip().partition("\n")[0][:_LONGEST]
-    return _PASSWORD.sub("***", _CREDENTIALS.sub("//***@", line))

@@ -29,9 +29,22 @@ _SECRET_NAME = re.compile(
     re.I,
 )
 _ROUNDS = 3
+_LONGEST_SAID = 300
+# As in a database URL, should one ever get into the text of an error.
+_SAID_CREDENTIALS = re.compile(r"//[^/\s]*@")
+_SAID_PASSWORD = re.compile(r"\bpassword\s*=\s*\S+", re.I)
 
 # What Galaxy puts behind KEY-TOKEN, with short and with long names.
 _GALAXYS = (b"ep.", b"interactivetoolentrypoint.")
+
+
+def presentable(text: str) -> str:
+    """The first line of what some program said, not too long, without what looks like a password.
+
+    For texts that hold no URL of a visitor's; those are for `Masking`.
+    """
+    line = text.strip().partition("\n")[0][:_LONGEST_SAID]
+    return _SAID_PASSWORD.sub("***", _SAID_CREDENTIALS.sub("//***@", line))
 
 
 @lru_cache(1024)

@@ -78,8 +78,12 @@ class Traffic:
         self.tallies: dict[tuple[str, int], Tally] = {}
         self.dropped = 0
         self._seconds = clock.seconds
-        self._limit = lines
+        self._room = self._limit = lines
         self._lines: list[Line] = []
+
+    def keep(self, wanted: bool) -> None:
+        """Say whether exchanges are to wait for the access log from now on."""
+        self._limit = self._room if wanted else 0
 
     def take(self) -> list[Line]:
         """Return what waits for the access log, the oldest first; nothing waits afterwards."""

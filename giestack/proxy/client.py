@@ -175,6 +175,10 @@ class ClientConnection(Protocol):
         self._known_to = None
         return fields
 
+    def forget(self) -> None:
+        """Look at the next request anew, whatever was made of the last one."""
+        self._known_raw = self._known_fields = self._known_seen = self._known_to = None
+
     # One request after the other.
 
     def _next(self) -> None:
@@ -328,7 +332,7 @@ class ClientConnection(Protocol):
         early = self._incoming.early
         # A tunnel may stay open for days: keep nothing for it that it does not need.
         self._incoming = _NOTHING_INCOMING
-        self._known_raw = self._known_fields = self._known_seen = self._known_to = None
+        self.forget()
         if early:
             tunnel.from_client(early)
         self.regulate()

@@ -39,6 +39,11 @@ class Endpoints:
         self._made: dict[Address, IStreamClientEndpoint] = {}
         self.timeout = timeout
 
+    def configure(self, timeout: float) -> None:
+        """Take another timeout from now on, and read ``ca_file``s anew."""
+        self.timeout = timeout
+        self._made.clear()
+
     def __call__(self, address: Address) -> IStreamClientEndpoint:
         """The endpoint; raises OSError where ``ca_file`` can't be read, ValueError where it holds
         no certificate."""

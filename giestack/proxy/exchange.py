@@ -39,6 +39,7 @@ class Exchange:
     :ivar visitor: on whose behalf, where known.
     :ivar kind: the sort of route for metrics; ``own``, ``refused``, or as in `Destination`.
     :ivar route: the route's name for logs.
+    :ivar code: the word for why giestack refused it; "" where it did not.
     :ivar status: the status sent to the client; 0 before.
     :ivar received: body or tunnel bytes passed to the backend.
     :ivar sent: body or tunnel bytes passed to the client.
@@ -57,6 +58,7 @@ class Exchange:
     visitor: Identity | Anonymous | None = None
     kind = "refused"
     route = "-"
+    code = ""
     status = 0
     sent = 0
     received = 0
@@ -155,12 +157,15 @@ class Exchange:
         self._waiting = None
         if not self._over:
             assert self.destination is not None
-            self.log.info(
-                "no connection to {address} for {route}: {reason}",
-                address=str(self.destination.address),
-                route=self.route,
-                reason=failure.getErrorMessage(),
-            )
+            address = self.destination.address
+            if self._client.front.pool.unreachable(address):
+                self.log.info(
+                    "no connection to {address} for {route}: {reason}; "
+                    "not said again until there is one",
+                    address=str(address),
+                    route=self.route,
+                    reason=failure.getErrorMessage(),
+                )
             self._unreachable()
 
     def _unreachable(self) -> None:
@@ -388,6 +393,7 @@ class Exchange:
             self.abort()
             return
         self._drop_backend()
+        self.code = refuse.code
         if refuse.kind != "refused":
             self.kind = refuse.kind
         if refuse.route != "-":

@@ -70,6 +70,7 @@ class Front(Factory):
 
     :ivar now: the clock's seconds at the last tick; precise enough for time-outs.
     :ivar draining: whether connections are closed once their request is answered.
+    :ivar when_draining: called when that begins, so that what never ends by itself can end.
     :ivar accepted: connections taken so far.
     :ivar refused: connections turned away because there were too many.
     :ivar tunnels: connections that are tunnels now.
@@ -99,23 +100,51 @@ class Front(Factory):
         """
         self.clock = clock
         self.now = clock.seconds()
-        self.decide = decide
         self.pool = pool
-        self.local = local
-        self.refusal_page = refusal_page
         self.hold = hold
         self.watch = watch
-        self.guarded = guarded
-        self.limits = limits
-        self.trusted = trusted
-        self.scheme = scheme
         self.draining = False
+        self.when_draining: list[Callable[[], object]] = []
         self.refused = 0
         self.accepted = 0
         self.tunnels = 0
         self._connections: set[ClientConnection] = set()
+        self.configure(
+            decide=decide,
+            local=local,
+            refusal_page=refusal_page,
+            guarded=guarded,
+            limits=limits,
+            trusted=trusted,
+            scheme=scheme,
+        )
         self._ticker = LoopingCall(self._tick)
         self._ticker.clock = clock
+
+    def configure(
+        self,
+        *,
+        decide: Decide,
+        local: AnswerLocally,
+        refusal_page: RefusalPage,
+        guarded: GuardedNames,
+        limits: Limits,
+        trusted: Container[bytes],
+        scheme: bytes = b"http",
+    ) -> None:
+        """Go by other rules from the next request on, also of connections that are open.
+
+        The arguments are those of the same names when it was made.
+        """
+        self.decide = decide
+        self.local = local
+        self.refusal_page = refusal_page
+        self.guarded = guarded
+        self.limits = limits
+        self.trusted = trusted
+        self.scheme = scheme
+        for connection in self._connections:
+            connection.forget()
 
     def start(self) -> None:
         self._ticker.start(TICK, now=False)
@@ -131,6 +160,8 @@ class Front(Factory):
     def drain(self) -> None:
         """Close idle connections and tunnels now, the others after their answer."""
         self.draining = True
+        for end in self.when_draining:
+            end()
         for connection in list(self._connections):
             connection.drain()
 

@@ -19,6 +19,9 @@ LEAVE_LIMIT = 5.0
 IDLE_PER_ADDRESS = 64
 """Unused connections kept to one backend."""
 
+UNREACHABLE = 1000
+"""Addresses that are remembered because nothing answers there."""
+
 
 class Pool:
     """Idle connections by address; the most recently used one is taken first.
@@ -36,6 +39,7 @@ class Pool:
         self._endpoint_for = endpoint_for
         self._idle: dict[Address, list[BackendConnection]] = {}
         self._leaving: set[BackendConnection] = set()
+        self._unreachable: set[Address] = set()
         self.opened = 0
         self.reused = 0
 
@@ -56,7 +60,23 @@ class Pool:
             made = self._endpoint_for(address).connect(factory)
         except (OSError, ValueError) as error:
             return fail(error)
-        return cast("Deferred[BackendConnection]", made)
+        opening = cast("Deferred[BackendConnection]", made)
+        if address in self._unreachable:
+            opening.addCallback(self._reached)
+        return opening
+
+    def unreachable(self, address: Address) -> bool:
+        """Take note that a connection failed; tell whether that is new."""
+        if address in self._unreachable:
+            return False
+        if len(self._unreachable) >= UNREACHABLE:
+            self._unreachable.clear()
+        self._unreachable.add(address)
+        return True
+
+    def _reached(self, connection: BackendConnection) -> BackendConnection:
+        self._unreachable.discard(connection.address)
+        return connection
 
     def give_back(self, connection: BackendConnection) -> None:
         """Keep a connection for the next request."""

@@ -37,6 +37,7 @@ _DOMAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _DOT_SEGMENT = re.compile(rb"(?:\A|/)(?:\.|%2[eE]){1,2}(?=/|\Z)")
 # Stands in for a missing entry point, so that an unknown key costs the same comparison.
 _ABSENT = EntryPoint("", "", "/" * 13, Address())
+_NO_ENTRY_POINTS: Mapping[bytes, EntryPoint] = MappingProxyType({})
 _UNKNOWN = UnknownEntryPoint()
 _NOWHERE = Nowhere()
 _TOOL_LABELS = frozenset({b"ep", b"interactivetoolentrypoint"})
@@ -127,8 +128,7 @@ class RouteTable:
         """
         self._names: tuple[str, ...] = ()
         self._sources: tuple[Mapping[bytes, EntryPoint], ...] = ()
-        for name in sources:
-            self.replace(name, MappingProxyType({}))
+        self.keep(sources)
         self.configure(prefixes, services, environments)
 
     def configure(
@@ -173,6 +173,12 @@ class RouteTable:
         self._service_lengths = sorted({len(path) for path in by_path}, reverse=True)
         self._environment: Place = Environment(True) if environments else _NOWHERE
         self._otherwise: Place = Environment(False) if environments else _NOWHERE
+
+    def keep(self, sources: Iterable[str]) -> None:
+        """Have these sources and no other, in this order of precedence; new ones are empty."""
+        known = dict(zip(self._names, self._sources, strict=True))
+        self._names = tuple(dict.fromkeys(sources))
+        self._sources = tuple(known.get(name, _NO_ENTRY_POINTS) for name in self._names)
 
     def replace(self, source: str, entry_points: Mapping[bytes, EntryPoint]) -> None:
         """Put ``entry_points``, by key, in the place of what ``source`` had before.

@@ -68,6 +68,11 @@ class WatchedMap:
     def reads(self) -> int:
         return self._reader.reads
 
+    @property
+    def known(self) -> bool:
+        """Whether anything was published yet: before, nobody can tell what the map holds."""
+        return self._published is not None
+
     def start(self, publish: Publish) -> None:
         """Look at once, then again and again; see `giestack.routing.source.Source`."""
         self._publish = publish

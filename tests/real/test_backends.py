@@ -1,14 +1,9 @@
 """Backends on real sockets: TLS with a CA of their own, UNIX sockets, and what can go wrong."""
 
-import datetime
-import ipaddress
 from pathlib import Path
 from typing import Any
 
 import treq
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet import reactor as global_reactor  # noqa: TID251 - real sockets
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort
@@ -22,6 +17,7 @@ from giestack.proxy.decision import Destination, Forward
 from giestack.proxy.endpoints import Endpoints
 from giestack.proxy.front import Front, Limits
 from giestack.proxy.pool import Pool
+from tests.neighbours.certificates import certificate
 from tests.proxy.memory import GUARDED, Record
 
 reactor: Any = global_reactor
@@ -35,39 +31,6 @@ class Echo(Resource):
     def render(self, request: Request) -> bytes:
         assert request.content is not None
         return request.content.read() or request.path
-
-
-def certificate(folder: Path, name: str, signer: Any = None) -> tuple[Path, Path, Any]:
-    """A certificate for 127.0.0.1 and its key, as files; signed by itself or by ``signer``."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    issuer_name, issuer_key = signer or (subject, key)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer_name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=signer is None, path_length=None), critical=True)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .sign(issuer_key, hashes.SHA256())
-    )
-    certificate_file, key_file = folder / f"{name}.pem", folder / f"{name}.key"
-    certificate_file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return certificate_file, key_file, (subject, key)
 
 
 class BackendTests(TestCase):

@@ -1,0 +1,107 @@
+"""Session maps that come and go."""
+
+from types import MappingProxyType
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from giestack.address import Address
+from giestack.routing.formats import EntryPoint
+from giestack.routing.maps import SessionMaps
+from giestack.routing.source import Publish, SourceRoutes
+from giestack.routing.table import Prefixes, RouteTable
+from giestack.routing.watch import WatchedMap
+
+
+def tool(key: str, port: int) -> EntryPoint:
+    return EntryPoint(key, "", "token", Address("127.0.0.1", port))
+
+
+class OpenedMap:
+    """A session map that publishes what the test says."""
+
+    def __init__(self, location: str) -> None:
+        self.location = location
+        self.known = False
+        self.publish: Publish | None = None
+        self.stopped: Deferred[None] | None = None
+
+    def start(self, publish: Publish) -> None:
+        self.publish = publish
+
+    def stop(self) -> Deferred[None]:
+        self.stopped = Deferred()
+        return self.stopped
+
+    def tell(self, *tools: EntryPoint) -> None:
+        assert self.publish is not None
+        self.known = True
+        found = {one.key.encode(): one for one in tools}
+        self.publish(SourceRoutes(MappingProxyType(found)))
+
+
+class SessionMapsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.opened: list[OpenedMap] = []
+        self.table = RouteTable(Prefixes())
+        self.maps = SessionMaps(self.table, self.open)
+        self.maps.configure({"a": "/a", "b": "/b"})
+
+    def open(self, location: str) -> WatchedMap:
+        self.opened.append(OpenedMap(location))
+        return cast(WatchedMap, self.opened[-1])
+
+    def port(self, key: bytes) -> int | None:
+        found = self.table.find(key, b"token")
+        return found.address.port if found else None
+
+    def test_what_they_hold_is_in_the_table(self) -> None:
+        self.maps.start()
+        a, b = self.opened
+        self.assertEqual((a.location, list(self.maps), len(self.maps)), ("/a", ["a", "b"], 2))
+        a.tell(tool("x", 1))
+        b.tell(tool("x", 2), tool("y", 3))
+        self.assertEqual((self.port(b"x"), self.port(b"y")), (1, 3))
+        self.assertIs(self.maps["b"], cast(Any, b))
+
+    def test_known_is_when_all_were_read(self) -> None:
+        self.maps.start()
+        self.assertFalse(self.maps.known)
+        self.opened[0].tell()
+        self.assertFalse(self.maps.known)
+        self.opened[1].tell()
+        self.assertTrue(self.maps.known)
+
+    def test_others(self) -> None:
+        self.maps.start()
+        a, b = self.opened
+        a.tell(tool("x", 1))
+        b.tell(tool("x", 2), tool("y", 3))
+        self.maps.configure({"c": "/c", "b": "/b"})
+        self.assertEqual(len(self.opened), 3)
+        self.assertIsNotNone(a.stopped)
+        self.assertIsNone(b.stopped)
+        self.assertEqual((self.port(b"x"), self.port(b"y")), (2, 3))
+        # The order is the new one.
+        self.opened[2].tell(tool("x", 4))
+        self.assertEqual(self.port(b"x"), 4)
+
+    def test_others_before_the_start(self) -> None:
+        self.maps.configure({"b": "/b"})
+        self.maps.start()
+        a, b = self.opened
+        self.assertIsNone(a.publish)
+        self.assertIsNone(a.stopped)
+        self.assertIsNotNone(b.publish)
+
+    def test_the_end_waits_for_all_also_for_those_that_had_to_go(self) -> None:
+        self.maps.start()
+        self.maps.configure({"b": "/b"})
+        ended = self.maps.stop()
+        a, b = self.opened
+        assert a.stopped is not None and b.stopped is not None
+        b.stopped.callback(None)
+        self.assertNoResult(ended)
+        a.stopped.callback(None)
+        self.successResultOf(ended)

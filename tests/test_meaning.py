@@ -1,0 +1,89 @@
+"""What the configuration means to the parts."""
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from giestack.meaning import (
+    access_policy,
+    guarded_names,
+    limits_of,
+    map_locations,
+    prefixes_of,
+    scheme_of,
+    services_of,
+)
+from giestack.settings.files import load
+from giestack.settings.schema import Settings
+
+MINIMUM = """
+galaxy:
+  id_secret: a-secret-for-tests
+  database_connection: sqlite:///galaxy.sqlite
+  url: https://galaxy.example.org/galaxy
+"""
+
+
+class MeaningTests(SynchronousTestCase):
+    def settings(self, text: str = "") -> Settings:
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        file = folder / "giestack.yml"
+        file.write_text(MINIMUM + text)
+        return load(file, {}, folder).settings
+
+    def test_who_may_go_where(self) -> None:
+        policy = access_policy(
+            self.settings(
+                "  cookie_domain: .example.org\n"
+                "proxy: {allowed_origins: ['https://Other.example.org']}"
+            )
+        )
+        self.assertTrue(policy.check_owner)
+        self.assertEqual(policy.galaxy_origin, b"https://galaxy.example.org")
+        self.assertEqual(policy.cookie_domain, b"example.org")
+        self.assertEqual(
+            policy.origins, {b"https://galaxy.example.org", b"https://other.example.org"}
+        )
+
+    def test_names_that_clients_and_backends_must_not_use(self) -> None:
+        guarded = guarded_names(
+            self.settings(
+                "  cookie_name: MySession\n"
+                "proxy: {services: [{path: /a, backend: 'http://127.0.0.1:1', "
+                "user_header: X_Galaxy_User}]}"
+            )
+        )
+        self.assertEqual(guarded.session_cookie, b"MySession")
+        self.assertLessEqual(
+            {b"mysession", b"galaxytoolrunnersession", b"giestack", b"__host-giestack"},
+            guarded.hidden_cookies,
+        )
+        self.assertEqual(guarded.identity_headers, {b"x-galaxy-user", b"remote-user"})
+        self.assertEqual(guarded.remote_user_header, b"remote-user")
+
+    def test_routes(self) -> None:
+        proxy = self.settings(
+            "proxy: {prefix: /gs, services: [{path: /a, backend: 'unix:run/a.sock', "
+            "require: admin, strip_path: false}]}"
+        ).proxy
+        [service] = services_of(proxy)
+        self.assertEqual(
+            (service.path, service.require, service.strip_path), (b"/a", "admin", False)
+        )
+        self.assertTrue(service.address.path.endswith("/run/a.sock"))
+        self.assertEqual(prefixes_of(proxy).own, "/gs")
+
+    def test_maps_keep_their_order(self) -> None:
+        proxy = self.settings("proxy: {session_maps: [b.sqlite, 'sqlite:////srv/a.sqlite']}").proxy
+        locations = list(map_locations(proxy).values())
+        self.assertTrue(locations[0].endswith("/b.sqlite"))
+        self.assertEqual(locations[1], "sqlite:////srv/a.sqlite")
+
+    def test_the_scheme_is_that_of_galaxy(self) -> None:
+        self.assertEqual(scheme_of(self.settings()), b"https")
+        self.assertEqual(scheme_of(Settings()), b"http")
+
+    def test_limits_are_handed_on(self) -> None:
+        limits = limits_of(self.settings("proxy: {limits: {head: 8K, idle_timeout: 5}}").proxy)
+        self.assertEqual((limits.head, limits.idle_timeout, limits.body), (8192, 5, 0))
