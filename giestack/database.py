@@ -1,8 +1,9 @@
 """Databases that may be slow or away: engines with short timeouts, asked in threads of their own.
 
 Galaxy's database and the session maps are read, never written: SQLite files are opened
-read-only, PostgreSQL transactions are read-only too. No call takes long: connecting and every
-statement have timeouts below five seconds, and the reactor waits no longer than that either.
+read-only, PostgreSQL transactions are read-only too; but for an engine that is asked for because
+it may write. No call takes long: connecting and every statement have timeouts below five
+seconds, and the reactor waits no longer than that either.
 """
 
 import re
@@ -96,13 +97,16 @@ def _sqlite_url(url: str) -> URL:
     )
 
 
-def open_engine(url: str | URL) -> Engine:
+def open_engine(url: str | URL, *, writes: bool = False) -> Engine:
     """Return an engine for a text as for `engine_url`, or for what that has returned.
 
-    Nothing is opened yet. `BadDatabaseURL` where the URL or the driver is missing.
+    Nothing is opened yet. `BadDatabaseURL` where the URL or the driver is missing. ``writes`` is
+    whether what is there may be changed; a SQLite file that is not there is never made.
     """
     url = engine_url(url) if isinstance(url, str) else url
     if url.drivername == "sqlite":
+        if writes:
+            url = url.update_query_dict({"mode": "rw"})
         # The file may be replaced at any time, so no connection is kept.
         return create_engine(url, poolclass=NullPool, hide_parameters=True)
     try:
@@ -128,7 +132,8 @@ def open_engine(url: str | URL) -> Engine:
         raise BadDatabaseURL(
             "PostgreSQL needs the package psycopg: pip install 'giestack[postgres]'"
         ) from None
-    event.listen(engine, "connect", _read_only)
+    if not writes:
+        event.listen(engine, "connect", _read_only)
     event.listen(engine, "begin", _limit)
     return engine
 

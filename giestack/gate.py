@@ -1,13 +1,14 @@
 """Finds out what a decision needs (where, who, whose), then asks `giestack.access`."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
 from giestack import access
 from giestack.access import Policy, Standing
-from giestack.proxy.decision import Decision, Destination, Forward, Refuse, Request
+from giestack.proxy.decision import Decision, Destination, Forward, Refuse, Request, Use
 from giestack.routing.formats import EntryPoint
 from giestack.routing.places import HostEntryPoint, PathEntryPoint, Place, SpawnedSession
 from giestack.routing.table import has_dot_segment
@@ -17,6 +18,7 @@ from giestack.visitor import Anonymous, Identity, Visitor
 DOT_SEGMENT = Refuse(400, "bad-request", "dot segments in the path")
 
 _REMEMBERED = 10_000
+_USED = ("entry_point", "session")
 
 
 class Locate(Protocol):
@@ -41,6 +43,15 @@ class StandingTo(Protocol):
     ) -> Standing | Deferred[Standing]: ...
 
 
+class UseOf(Protocol):
+    """Makes what is told of a visitor's use of their tools and sessions.
+
+    ``use`` is who wants to know of it already.
+    """
+
+    def __call__(self, visitor: Identity | Anonymous, use: Use | None) -> Use | None: ...
+
+
 def _no_entrance(session_id: str) -> None:
     """Where nothing is spawned."""
 
@@ -55,14 +66,17 @@ class Gate:
         standing: StandingTo,
         policy: Policy,
         entrance: Callable[[str], Entrance | None] = _no_entrance,
+        use_of: UseOf | None = None,
     ) -> None:
         """
         :param entrance: the way into the spawned session of this id; None where there is none.
+        :param use_of: who else wants to know of use; None: nobody.
         """
         self._locate = locate
         self._check_session = check_session
         self._standing = standing
         self._entrance = entrance
+        self._use_of = use_of
         self.policy = policy
         # What was decided before for a path, what is there, and a visitor who may enter.
         self._known: dict[bytes, tuple[EntryPoint | Entrance, Visitor, Destination]] = {}
@@ -115,15 +129,27 @@ class Gate:
         if same and place.rest and not request.fields.websocket:
             assert entrance is not None and known is not None
             return Forward(known[2], access.session_target(place, entrance, request))
-        decision = access.decide(place, request, self.policy, visitor, None, entrance)
+        decision = self._decide(None, place, request, visitor, entrance)
         if same or entrance is None:
             return decision
         return self._remember(decision, entrance.prefix, entrance)
 
     def _decide(
-        self, standing: Standing | None, place: Place, request: Request, visitor: Visitor
+        self,
+        standing: Standing | None,
+        place: Place,
+        request: Request,
+        visitor: Visitor,
+        entrance: Entrance | None = None,
     ) -> Decision:
-        return access.decide(place, request, self.policy, visitor, standing)
+        decision = access.decide(place, request, self.policy, visitor, standing, entrance)
+        if self._use_of is None or not isinstance(decision, Forward):
+            return decision
+        to = decision.destination
+        if to.visitor is None or to.kind not in _USED:
+            return decision
+        use = self._use_of(to.visitor, to.use)
+        return Forward(replace(to, use=use), decision.target)
 
     def _remember(self, decision: Decision, prefix: bytes, what: EntryPoint | Entrance) -> Decision:
         """Keep what all paths below a prefix will be decided to: only the target differs."""

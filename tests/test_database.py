@@ -147,6 +147,24 @@ class SQLiteTests(SynchronousTestCase):
         error = self.clock.failure_of(self, deferred, DatabaseUnavailable)
         self.assertIn("readonly", str(error))
 
+    def test_written_where_that_is_asked_for(self):
+        def write(connection):
+            connection.execute(text("UPDATE number SET value = 43"))
+            connection.commit()
+
+        for url in (f"sqlite:///{self.path}", engine_url(f"sqlite:///{self.path}")):
+            self.engine = open_engine(url, writes=True)
+            self.clock.result_of(self, self.database().run(write))
+            with closing(sqlite3.connect(self.path)) as connection:
+                self.assertEqual(connection.execute("SELECT value FROM number").fetchone(), (43,))
+
+    def test_a_file_that_is_not_there_is_never_made(self):
+        missing = self.path.with_suffix(".missing")
+        self.engine = open_engine(f"sqlite:///{missing}", writes=True)
+        deferred = self.database().run(value_of, "SELECT 1")
+        self.clock.failure_of(self, deferred, DatabaseUnavailable)
+        self.assertFalse(missing.exists())
+
     def test_other_errors_pass(self):
         def wrong(connection):
             raise KeyError("a mistake of ours")

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from giestack.access import NOT_FOUND, NOT_LOGGED_IN, UNAVAILABLE, Policy, Standing
 from giestack.address import Address
 from giestack.gate import DOT_SEGMENT, Gate
-from giestack.proxy.decision import Decision, Forward, Local, Redirect, Refuse, Request
+from giestack.proxy.decision import Decision, Forward, Local, Redirect, Refuse, Request, Use
 from giestack.proxy.head import GuardedNames, RequestFields, seen_by_visitor
 from giestack.routing.formats import EntryPoint, by_key
 from giestack.routing.places import HostEntryPoint, OwnPage, Place, Service, SpawnedSession
@@ -412,6 +412,60 @@ class MemoryTests(SynchronousTestCase):
             for n in (*range(0, 10_050), 3):
                 forward = self.forward(b"/interactivetool/ep/k%d/t/" % n)
                 self.assertEqual(forward.destination.address.port, 1 + n)
+
+
+class UseTests(SynchronousTestCase):
+    """Who else wants to know that a visitor's tools and sessions are used."""
+
+    def setUp(self) -> None:
+        self.site = Site(Policy(cookie_domain=b"galaxy.example.org"))
+        self.made: list[tuple[Identity | Anonymous, Use | None]] = []
+        self.gate = Gate(
+            self.site.table.locate,
+            self.site.check,
+            self.site.standing,
+            self.site.gate.policy,
+            self.site.entrances.get,
+            self.use_of,
+        )
+
+    def use_of(self, visitor: Identity | Anonymous, use: Use | None) -> Use:
+        self.made.append((visitor, use))
+        return self.used
+
+    def used(self, method: bytes, target: bytes) -> None:
+        return None
+
+    def test_tools_and_sessions(self) -> None:
+        use = self.site.entrances["s1"].use
+        for target, host, known in (
+            (TOOL, b"galaxy.example.org", None),
+            (b"/lab", b"key1-token1.ep.galaxy.example.org", None),
+            (SESSION + b"/lab", b"galaxy.example.org", use),
+        ):
+            decision = self.gate(ask(target, host=host))
+            assert isinstance(decision, Forward)
+            self.assertEqual(decision.destination.use, self.used)
+            self.assertEqual(self.made.pop(), (ALICE, known))
+
+    def test_it_is_made_once_for_a_destination(self) -> None:
+        for target in (TOOL, SESSION):
+            for rest in (b"/a", b"/b"):
+                self.gate(ask(target + rest))
+            self.assertEqual(len(self.made), 1)
+            self.made.clear()
+
+    def test_nothing_else(self) -> None:
+        for target in (b"/apollo/x", b"/giestack/", b"/nowhere"):
+            self.gate(ask(target))
+        self.gate(ask(TOOL, cookie=b"bob"))
+        self.assertEqual(self.made, [])
+
+    def test_where_the_url_is_the_secret_nobody_is_known(self) -> None:
+        self.gate.policy = Policy(check_owner=False)
+        decision = self.gate(ask())
+        assert isinstance(decision, Forward)
+        self.assertEqual((decision.destination.use, self.made), (None, []))
 
 
 class NotInTheTableTests(SynchronousTestCase):
