@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from giestack.site.session_json import described_moment
 from giestack.site.spawning import Spawning
+from giestack.site.streams import Wake
 from giestack.spawner.view import ENDED, Moment, SessionView
 
 EVENTS = b"text/event-stream; charset=utf-8"
@@ -14,11 +15,13 @@ LINES = b"text/plain; charset=utf-8"
 LONGEST = 256 * 1024
 """Bytes of lines that wait for a client that does not read them."""
 
+_ENOUGH = 64 * 1024
+
 _RETRY = b"retry: 2000\n"
 _GONE = Moment(state="stopped", step="stopped", message="It is gone.")
 
 
-def _nothing() -> None:
+def _nothing(full: bool = False) -> None:
     pass
 
 
@@ -37,13 +40,13 @@ class MomentEvents:
     def __init__(self, spawning: Spawning, view: SessionView) -> None:
         self._spawning = spawning
         self._view = view
-        self._wake: Callable[[], None] = _nothing
+        self._wake: Wake = _nothing
         self._leave: Callable[[], None] = _nothing
         self._newest: Moment | None = None
         self._first = True
         self._over = False
 
-    def start(self, wake: Callable[[], None]) -> None:
+    def start(self, wake: Wake) -> None:
         self._wake = wake
         self._leave = self._spawning.subscribe(self._view.id, self._changed, self._ended)
 
@@ -90,16 +93,20 @@ class FollowedLines:
         self._spawning = spawning
         self._session_id = session_id
         self._tail = tail
-        self._wake: Callable[[], None] = _nothing
+        self._wake: Wake = _nothing
         self._leave: Callable[[], None] = _nothing
         self._lines: deque[bytes] = deque()
         self._size = 0
         self._left_out = 0
         self._over = False
+        self._stopped = False
 
-    def start(self, wake: Callable[[], None]) -> None:
+    def start(self, wake: Wake) -> None:
         self._wake = wake
-        self._leave = self._spawning.follow(self._session_id, self._tail, self._line, self._ended)
+        leave = self._spawning.follow(self._session_id, self._tail, self._line, self._ended)
+        if self._stopped:
+            leave()
+        self._leave = leave
 
     def take(self) -> bytes | None:
         if not self._lines:
@@ -112,16 +119,17 @@ class FollowedLines:
         return lines
 
     def stop(self) -> None:
+        self._stopped = True
         self._leave()
 
     def _line(self, line: str) -> None:
         encoded = as_lines([line])
         self._lines.append(encoded)
         self._size += len(encoded)
+        self._wake(self._size > _ENOUGH)
         while self._size > LONGEST and len(self._lines) > 1:
             self._size -= len(self._lines.popleft())
             self._left_out += 1
-        self._wake()
 
     def _ended(self) -> None:
         self._over = True

@@ -26,6 +26,12 @@ _DRAINING = Refuse(503, "draining", "This server is about to stop.", retry_after
 _TOO_MANY = Refuse(503, "too-many-streams", "You follow too many sessions at once.", retry_after=5)
 
 
+class Wake(Protocol):
+    """Is told that there is something to take; ``full``: and no room for more."""
+
+    def __call__(self, full: bool = False) -> None: ...
+
+
 class Source(Protocol):
     """Where the bytes of one stream come from."""
 
@@ -40,8 +46,11 @@ class Source(Protocol):
         Others are cut off then, so that they don't take what they have got for the whole.
         """
 
-    def start(self, wake: Callable[[], None]) -> None:
-        """Begin; ``wake`` is to be called whenever there is something to take."""
+    def start(self, wake: Wake) -> None:
+        """Begin; ``wake`` is to be called whenever there is something to take.
+
+        It may ask for it at once, and even say that it is over, where it is told of no room.
+        """
 
     def take(self) -> bytes | None:
         """All that there is to send now, often nothing; None when there will be no more."""
@@ -143,13 +152,18 @@ class _Flow:
         else:
             self._cut()
 
-    def _wake(self) -> None:
-        # In the next turn, so that what comes together is sent together.
-        if not self._over and not self._paused and self._next is None:
-            self._next = self._clock.callLater(0, self._pump)
+    def _wake(self, full: bool = False) -> None:
+        if full:
+            self._pump()
+        elif not self._over and not self._paused and self._next is None:
+            # In the next turn, so that what comes together is sent together.
+            self._next = self._clock.callLater(0, self._pump_later)
+
+    def _pump_later(self) -> None:
+        self._next = None
+        self._pump()
 
     def _pump(self) -> None:
-        self._next = None
         with self._log.failuresHandled("a stream failed") as pumping:
             while not self._over and not self._paused and self._pass_on():
                 pass

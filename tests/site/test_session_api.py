@@ -404,6 +404,11 @@ class LogTests(SessionApiTestCase):
         self.clock.advance(0)
         self.assertTrue(said.complete)
 
+    def test_a_burst_reaches_who_reads(self) -> None:
+        self.spawning.lines["s1"] = ["x" * 999] * 1000
+        said = self.ask("sessions/s1/logs?follow=1&tail=1000")
+        self.assertEqual(len(said.body), 1_000_000)
+
     def test_a_follower_does_not_take_the_end_of_giestack_for_that_of_the_log(self) -> None:
         said = self.ask("sessions/s1/logs?follow=1")
         self.streams.end_all()

@@ -17,10 +17,12 @@ class Reader:
     def __init__(self, source: MomentEvents | FollowedLines) -> None:
         self.source = source
         self.woken = 0
+        self.full = False
         source.start(self.wake)
 
-    def wake(self) -> None:
+    def wake(self, full: bool = False) -> None:
         self.woken += 1
+        self.full = full
 
     def take(self) -> bytes | None:
         return self.source.take()
@@ -178,6 +180,21 @@ class LineTests(SynchronousTestCase):
         self.spawning.fall_silent("s1")
         self.assertEqual(reader.take(), b"three\n")
         self.assertIsNone(reader.take())
+
+    def test_much_at_once_does_not_wait_for_the_next_turn(self) -> None:
+        reader = self.read(0)
+        self.spawning.say("s1", "x" * 60_000)
+        self.assertFalse(reader.full)
+        self.spawning.say("s1", "x" * 60_000)
+        self.assertTrue(reader.full)
+        reader.take()
+        self.spawning.say("s1", "more")
+        self.assertFalse(reader.full)
+
+    def test_stopped_while_it_begins(self) -> None:
+        source = FollowedLines(self.spawning, "s1", 1)
+        source.start(lambda full=False: source.stop())
+        self.assertEqual(self.spawning.listeners, 0)
 
     def test_the_oldest_go_where_nobody_reads(self) -> None:
         reader = self.read(0)

@@ -1,6 +1,6 @@
 """Answers that go on, through the real front door in memory."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -12,7 +12,7 @@ from giestack.site.asked import Answer, Asked, Stream
 from giestack.site.endpoint import Endpoint, OwnSite
 from giestack.site.links import Links
 from giestack.site.refusals import RefusalPages
-from giestack.site.streams import HEARTBEAT, Streams
+from giestack.site.streams import HEARTBEAT, Streams, Wake
 from tests.proxy.memory import House, Wire, get
 from tests.site.conversation import ALICE
 
@@ -28,9 +28,9 @@ class Words:
         self.started = 0
         self.stopped = 0
         self.error: Exception | None = None
-        self.wake: Callable[[], None] = lambda: None
+        self.wake: Wake = lambda full=False: None
 
-    def start(self, wake: Callable[[], None]) -> None:
+    def start(self, wake: Wake) -> None:
         self.started += 1
         self.wake = wake
         if self.error is not None:
@@ -105,6 +105,22 @@ class StreamTests(SynchronousTestCase):
         self.source.say(b"three ")
         self.assertEqual(self.client.take(), b"")
         self.assertEqual(self.turn(), b"a\r\ntwo three \r\n")
+
+    def test_what_has_no_room_does_not_wait(self) -> None:
+        self.ask()
+        self.source.say(b"two ")
+        self.source.words.append(b"three ")
+        self.source.wake(True)
+        self.assertEqual(self.client.take(), b"a\r\ntwo three \r\n")
+        self.assertEqual(self.turn(), b"")
+        self.client.producer.pauseProducing()
+        self.source.words.append(b"four ")
+        self.source.wake(True)
+        self.assertEqual((self.client.take(), self.source.words), (b"", [b"four "]))
+        self.client.lose()
+        self.turn()
+        self.source.wake(True)
+        self.assertEqual(self.source.words, [b"four "])
 
     def test_the_end(self) -> None:
         self.ask()
