@@ -6,12 +6,15 @@ from typing import Any
 
 from twisted.web.resource import Resource
 
+from giestack.site.admin_page import AdminPage
 from giestack.site.api import Api
 from giestack.site.asked import Answer, Asked
 from giestack.site.demo import DemoPage
 from giestack.site.endpoint import Endpoint, Handler, Nothing, OwnSite
+from giestack.site.launch_page import LaunchPage
 from giestack.site.operations import Operations
 from giestack.site.refusals import RefusalPages
+from giestack.site.session_page import SessionPages
 from giestack.site.spawning import Spawning
 from giestack.site.start import StartPage
 from giestack.site.streams import Streams
@@ -45,7 +48,7 @@ def make_site(
         return refusals.look.redirect(301, f"{refusals.links.prefix}/")
 
     top = endpoint({b"GET": to_start})
-    top.putChild(b"", endpoint({b"GET": StartPage(refusals, tools, now)}))
+    top.putChild(b"", endpoint({b"GET": StartPage(refusals, tools, now, spawning)}))
     api = Api(
         refusals,
         tools,
@@ -55,6 +58,13 @@ def make_site(
         operations=operations,
     )
     top.putChild(b"api", api.resource())
+    if spawning is not None:
+        launch = LaunchPage(refusals, spawning, now)
+        ask = {b"GET": launch.show, b"POST": launch.submit}
+        # Forms come from our own pages alone, whoever else may use the API.
+        top.putChild(b"launch", Endpoint(ask, refusals.answer, frozenset()))
+        top.putChild(b"sessions", SessionPages(refusals, spawning, now))
+        top.putChild(b"admin", endpoint({b"GET": AdminPage(refusals, spawning, now)}))
     if demo is not None:
         top.putChild(b"demo", endpoint({b"GET": demo.show, b"POST": demo.submit}))
     root: Resource = top

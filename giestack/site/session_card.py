@@ -66,7 +66,7 @@ class Card:
     :ivar word: its state; `sort` is the style of that word.
     :ivar page: the path of its own page; ``logs`` of its log, ``events`` of its event stream.
     :ivar mine: whether the visitor is its owner.
-    :ivar age: when it was asked for.
+    :ivar age: when it was asked for; ``old`` is the same without "ago".
     :ivar left: what will end it, and when; "" while nothing will.
     :ivar idle: how long it has not been used; "" while that does not count.
     """
@@ -82,6 +82,7 @@ class Card:
     events: str
     mine: bool
     age: str
+    old: str
     left: str
     idle: str
     memory: Share | None
@@ -131,6 +132,7 @@ def card(
         events=f"{prefix}/api/v1/sessions/{view.id}/events",
         mine=mine,
         age=ago(now - view.created),
+        old=duration(_seconds(view.created, now)),
         left=_left(view, now),
         idle=duration(_seconds(view.last_used, now)) if used else "",
         memory=_memory(view, stats),

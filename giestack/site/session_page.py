@@ -11,11 +11,12 @@ from giestack.proxy.decision import Refuse
 from giestack.site.amounts import duration
 from giestack.site.asked import LONGEST_FORM, Answer, Asked
 from giestack.site.endpoint import Endpoint, Nothing, RefusalError
-from giestack.site.entitled import refusal_of, session_of
+from giestack.site.entitled import NOT_OWNER, refusal_of, session_of
 from giestack.site.navigation import navigation
 from giestack.site.refusals import RefusalPages
 from giestack.site.session_card import card, chosen_words, elapsed, printable, steps
 from giestack.site.spawning import Spawning
+from giestack.spawner.engine import EngineError
 from giestack.spawner.view import ENDED, SpawnRefused
 
 _NO_ACTION = Refuse(400, "bad-request", "The form does not say what to do with the session.")
@@ -78,7 +79,11 @@ class SessionPages(Nothing):
     async def logs(self, session_id: str, asked: Asked) -> Answer:
         """Answer GET of the log's page."""
         identity, view = session_of(self._spawning, asked.visitor, session_id)
-        lines = await self._spawning.logs(view.id, _LINES)
+        try:
+            lines = await self._spawning.logs(view.id, _LINES)
+        except EngineError as error:
+            refuse = Refuse(503, "engine-unavailable", str(error), retry_after=5)
+            raise RefusalError(refuse) from error
         links = self._refusals.links
         shown = card(view, links.prefix, self._now(), mine=view.owner.is_(identity))
         return self._refusals.look.page(
@@ -99,6 +104,8 @@ class SessionPages(Nothing):
         prefix = self._refusals.links.prefix
         action = asked.form.get("action")
         if action == "restart":
+            if not view.owner.is_(identity):
+                raise RefusalError(NOT_OWNER)
             try:
                 self._spawning.restart(view.id, identity)
             except SpawnRefused as refused:

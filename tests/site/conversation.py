@@ -1,6 +1,7 @@
 """A conversation with the own pages in memory, the way the front door has it."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -68,6 +69,11 @@ class Said:
     @property
     def text(self) -> str:
         return self.body.decode("utf-8")
+
+    @property
+    def markup(self) -> str:
+        """The page without its style and script."""
+        return re.sub(r"<(style|script)\b.*?</\1>", "", self.text, flags=re.S)
 
     @property
     def json(self) -> Any:

@@ -2,12 +2,16 @@
 
 import json
 import re
+from base64 import b64encode
+from hashlib import sha256
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 import giestack.site
 from giestack.site.look import TEMPLATES, Look
+from tests.site.conversation import ADMIN, ALICE, Galaxy, Said, ask, pages_of
+from tests.site.fake_spawning import FakeSpawning, session
 
 STYLE = Path(giestack.site.__file__).with_name("templates") / "style.css"
 
@@ -25,12 +29,24 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
+def allowed(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+def colours() -> tuple[dict[str, str], dict[str, str]]:
+    """The colours by day and by night, by name."""
+    day: dict[str, str] = {}
+    night: dict[str, str] = {}
+    for name in ("style.css", "sessions.css"):
+        found = re.findall(r":root\{([^}]*)\}", STYLE.with_name(name).read_text())
+        for into, block in zip((day, night), found, strict=True):
+            into |= dict(re.findall(r"--([a-z-]+):#([0-9a-f]+)", block))
+    return day, day | night
+
+
 class ContrastTests(SynchronousTestCase):
     def test_text_is_readable_by_day_and_by_night(self) -> None:
-        found = re.findall(r":root\{([^}]*)\}", STYLE.read_text())
-        self.assertEqual(len(found), 2)
-        day, night = (dict(re.findall(r"--([a-z-]+):#([0-9a-f]+)", block)) for block in found)
-        for colours in (day, day | night):
+        for found in colours():
             for text, back in (
                 ("text", "back"),
                 ("text", "card"),
@@ -39,12 +55,70 @@ class ContrastTests(SynchronousTestCase):
                 ("soft", "card"),
                 ("link", "back"),
                 ("link", "card"),
+                ("link", "wait-back"),
                 ("on", "button"),
                 ("good", "good-back"),
+                ("good", "back"),
                 ("wait", "wait-back"),
+                ("wait", "card"),
+                ("wait", "back"),
+                ("bad", "bad-back"),
+                ("bad", "card"),
             ):
-                measured = contrast(colours[text], colours[back])
+                measured = contrast(found[text], found[back])
                 self.assertGreaterEqual(measured, 4.5, f"{text} on {back}")
+
+    def test_the_edge_of_a_field_is_seen(self) -> None:
+        for found in colours():
+            for back in ("back", "card"):
+                self.assertGreaterEqual(contrast(found["edge"], found[back]), 3.0, back)
+
+
+class PolicyTests(SynchronousTestCase):
+    """What the browser lets a page do."""
+
+    def policies(self, said: Said) -> dict[str, str]:
+        lines = (said.header("content-security-policy") or "").split("; ")
+        return {name: rest for name, _, rest in (line.partition(" ") for line in lines)}
+
+    def test_a_page_may_run_its_own_script_and_nothing_else(self) -> None:
+        site = pages_of(Galaxy(), spawning=FakeSpawning(session()))
+        for path, visitor, scripts in (
+            (b"", ALICE, 1),
+            (b"sessions/s1", ALICE, 1),
+            (b"sessions/s1/logs", ALICE, 1),
+            (b"admin", ADMIN, 1),
+            (b"launch?profile=jupyter", ALICE, 0),
+            (b"nowhere", ALICE, 0),
+            (b"admin", ALICE, 0),
+        ):
+            said = ask(site, b"/giestack/" + path, visitor)
+            policies = self.policies(said)
+            self.assertEqual(policies["default-src"], "'none'")
+            self.assertEqual(policies["form-action"], "'self'")
+            (style,) = re.findall(r"<style>(.*?)</style>", said.text, re.S)
+            self.assertEqual(policies["style-src"], allowed(style))
+            found = re.findall(r"<script type=\"module\">(.*?)</script>", said.text, re.S)
+            self.assertEqual(said.text.count("<script"), scripts, path)
+            self.assertEqual(len(found), scripts)
+            if scripts:
+                self.assertEqual(policies["script-src"], allowed(found[0]))
+                self.assertEqual(policies["connect-src"], "'self'")
+            else:
+                self.assertNotIn("script-src", policies)
+                self.assertNotIn("connect-src", policies)
+
+    def test_nothing_on_a_page_needs_more(self) -> None:
+        for name in (*TEMPLATES, "page.html", "parts.html"):
+            source = STYLE.with_name(name).read_text()
+            self.assertNotRegex(source, r"\s(?:style|on[a-z]+)=", name)
+            self.assertNotRegex(source, r"(?:src|href)=\"(?:https?:)?//", name)
+        for name in {script for script in TEMPLATES.values() if script}:
+            source = STYLE.with_name(name).read_text()
+            self.assertNotRegex(
+                source, r"innerHTML|outerHTML|insertAdjacent|eval\(|https?://", name
+            )
+            self.assertNotIn("</", source)
 
 
 class AnswerTests(SynchronousTestCase):

@@ -1,7 +1,7 @@
 """The start page."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from html import unescape
 
 from twisted.internet.defer import fail
@@ -9,7 +9,19 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.database import DatabaseUnavailable
 from giestack.site.links import Links
-from tests.site.conversation import ADMIN, ALICE, GUEST, OPENBIS, Entry, Galaxy, ask, pages_of
+from giestack.spawner.engine import Stats
+from tests.site.conversation import (
+    ADMIN,
+    ALICE,
+    GUEST,
+    NOW,
+    OPENBIS,
+    Entry,
+    Galaxy,
+    ask,
+    pages_of,
+)
+from tests.site.fake_spawning import BOB, PLAIN, FakeSpawning, of_every_state, session
 
 
 class StartTests(SynchronousTestCase):
@@ -120,3 +132,84 @@ class StartTests(SynchronousTestCase):
             self.assertIn("There is nothing at this address.", said.text)
         said = ask(self.site, b"/giestack/", ALICE, b"POST", html=False)
         self.assertEqual((said.status, said.header("allow")), (405, "GET, HEAD"))
+
+
+class SessionTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.spawning = FakeSpawning()
+        self.galaxy = Galaxy()
+        self.site = pages_of(self.galaxy, spawning=self.spawning)
+
+    def page(self, visitor=ALICE) -> str:
+        said = ask(self.site, b"/giestack/", visitor)
+        self.assertEqual(said.status, 200)
+        return said.markup
+
+    def test_what_can_be_started(self) -> None:
+        text = self.page()
+        self.assertIn("Start JupyterLab</button>", text)
+        self.assertIn("Start rstudio</button>", text)
+        self.assertIn("no isolation", text)
+        self.assertIn('name="option.rows" value="100"', text)
+        self.assertIn('<input type="hidden" name="profile" value="jupyter">', text)
+        self.assertNotIn("Laboratory", text)
+        self.assertIn("Start Laboratory</button>", self.page(ADMIN))
+        self.assertIn("You have no session.", text)
+
+    def test_there_is_nothing_to_start(self) -> None:
+        self.spawning.offered = []
+        self.assertIn("nothing that you may start here", self.page())
+
+    def test_my_sessions(self) -> None:
+        for view in of_every_state():
+            self.spawning.add(view)
+        self.spawning.add(session(owner=BOB, id="bobs"))
+        self.spawning.used = {"ready": Stats(2**29, 0.5)}
+        text = self.page()
+        self.assertNotIn("bobs", text)
+        for words in (
+            "512 MB of 2.0 GB",
+            "Stops in 55 min unless it is used",
+            "2nd in the queue",
+            "Pulling the image: 12 of 48 MB",
+            "It was idle for an hour.",
+            "exit status 1",
+            "OSError: no &lt;space&gt; left",
+            'href="/giestack/session/ready/lab" aria-label="Open JupyterLab – ready"',
+            'id="restart-failed" name="action" value="restart"',
+            'id="dismiss-stopped"',
+            'http-equiv="refresh" content="5"',
+        ):
+            self.assertIn(words, text)
+        for absent in ("stop-failed", "open-failed", "stop-stopping", "logs-queued"):
+            self.assertNotIn(f'id="{absent}"', text)
+
+    def test_an_end_that_is_near(self) -> None:
+        self.spawning.add(session(end=NOW + timedelta(minutes=5), ending=True))
+        self.assertIn('<span class="caution">Ends in 5 min</span>', self.page())
+        self.assertNotIn("http-equiv", self.page())
+
+    def test_names_are_text_and_never_markup(self) -> None:
+        self.spawning.add(session(name='"><i>', note="<i>"))
+        self.spawning.offered = [replace(PLAIN, title="<i>", description="<i>")]
+        self.assertNotIn("<i>", self.page())
+
+    def test_an_anonymous_visitor_is_told_to_log_in(self) -> None:
+        text = self.page(GUEST)
+        self.assertIn("and to start sessions", text)
+        self.assertNotIn("Start something", text)
+        self.assertNotIn("My sessions</h2>", text)
+        self.site = pages_of(self.galaxy, Links(), spawning=self.spawning)
+        self.assertIn("Log in to start sessions.", self.page(GUEST))
+
+    def test_the_way_to_all_sessions_is_for_administrators(self) -> None:
+        self.assertIn('href="/giestack/admin"', self.page(ADMIN))
+        self.assertNotIn("/giestack/admin", self.page())
+
+    def test_without_a_spawner_there_is_none_of_it(self) -> None:
+        self.site = pages_of(self.galaxy)
+        text = self.page(ADMIN)
+        for absent in ("My sessions", "Start something", "/giestack/admin"):
+            self.assertNotIn(absent, text)
+        for path in (b"admin", b"launch", b"sessions/s1"):
+            self.assertEqual(ask(self.site, b"/giestack/" + path, ADMIN).status, 404)
