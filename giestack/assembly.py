@@ -269,7 +269,7 @@ class Assembly:
             lag=self._lag,
             routes=self._maps,
             sessions=self._galaxy.sessions if self._galaxy else None,
-            access_log=self._access_log,
+            logs={"access": self._access_log, "audit": self._audit_log},
             open_tunnels=lambda: self._front.tunnels,
         )
 

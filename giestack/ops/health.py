@@ -1,6 +1,6 @@
 """Is giestack ready for visitors? Each thing that it depends on, asked with little effort."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,10 +11,10 @@ from twisted.logger import Logger
 from giestack.ops.masking import presentable
 
 PATIENCE = 1.0
-"""Seconds within which the database must answer; an orchestrator waits about as long."""
+"""Seconds within which each thing must answer; an orchestrator waits about as long."""
 
 BELIEVED = 2.0
-"""Seconds for which the database's answer is believed."""
+"""Seconds for which an answer is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,67 @@ class Source(Protocol):
     def health(self) -> tuple[bool, str]: ...
 
 
+Ask = Callable[[], Deferred[Sequence[str]]]
+"""Asks with little effort how something stands; gives its troubles in words, none if it is well."""
+
+
+class _Question:
+    """Something that takes time to answer: asked once for all who want to know, and bounded.
+
+    ``says_why`` are the errors whose texts are shown; of any other only the name is.
+    """
+
+    def __init__(
+        self, name: str, ask: Ask, clock: IReactorTime, says_why: tuple[type[Exception], ...]
+    ) -> None:
+        self.ask = ask
+        self._name = name
+        self._clock = clock
+        self._says_why = says_why
+        self._known: Check | None = None
+        self._known_until = 0.0
+        self._asking = False
+        self._waiting: list[Deferred[Check]] = []
+
+    def answer(self) -> Deferred[Check]:
+        """The answer, which those who ask at the same time share."""
+        if self._known is not None and self._clock.seconds() < self._known_until:
+            return succeed(self._known)
+        answer: Deferred[Check] = Deferred(self._waiting.remove)
+        self._waiting.append(answer)
+        if not self._asking:
+            self._asking = True
+            Deferred.fromCoroutine(self._ask_once())
+        return answer
+
+    async def _ask_once(self) -> None:
+        try:
+            troubles = await maybeDeferred(self.ask).addTimeout(PATIENCE, self._clock)
+        except Exception as error:
+            troubles = (self._trouble(error),)
+        text = "; ".join(map(presentable, troubles))
+        check = Check(self._name, not troubles, text or "answers")
+        self._asking = False
+        self._known = check
+        self._known_until = self._clock.seconds() + BELIEVED
+        while self._waiting:
+            self._waiting.pop(0).callback(check)
+
+    def _trouble(self, error: Exception) -> str:
+        if isinstance(error, TimeoutError):
+            return f"no answer within {PATIENCE:g} s"
+        if isinstance(error, self._says_why):
+            return str(error) or type(error).__name__
+        return type(error).__name__
+
+
 class Readiness:
     """Asks everything that visitors need.
 
     ``draining`` says whether giestack is about to end. ``ask_database`` asks the host's database
     something cheap; what it answers doesn't matter. The texts of the errors ``says_why`` are
-    shown; of any other error only the name is. ``maps`` are the session maps by name, read anew
-    each time.
+    shown; of any other error only the name is. ``maps`` are the session maps by name, and
+    ``more`` gives what else is to be asked, by name; both are read anew each time.
     """
 
     _log = Logger()
@@ -56,24 +110,40 @@ class Readiness:
         maps: Mapping[str, Source],
         ask_database: Callable[[], Deferred[object]] | None = None,
         says_why: tuple[type[Exception], ...] = (),
+        more: Callable[[], Mapping[str, Ask]] = dict,
     ) -> None:
         self._clock = clock
         self._draining = draining
         self._maps = maps
-        self._ask = ask_database
         self._says_why = says_why
-        self._known: Check | None = None
-        self._known_until = 0.0
-        self._asking = False
-        self._waiting: list[Deferred[Check]] = []
+        self._more = more
+        self._questions: dict[str, _Question] = {}
+        self._database: _Question | None = None
+        if ask_database is not None:
+            self._database = self._question("database", _untroubled(ask_database))
 
     async def checks(self) -> tuple[Check, ...]:
         """Return how everything stands; takes about `PATIENCE` seconds at most."""
-        checks = [await self._database()] if self._ask is not None else []
-        checks += [self._map(name, source) for name, source in self._maps.items()]
+        asked = [] if self._database is None else [self._database]
+        asked += self._asked_more()
+        # All are asked at the same time.
+        answers = [await answer for answer in [question.answer() for question in asked]]
+        at_once = [self._map(name, source) for name, source in self._maps.items()]
         draining = self._draining()
         text = "giestack takes no new visitors" if draining else "not draining"
-        return (*checks, Check("draining", not draining, text))
+        return (*answers, *at_once, Check("draining", not draining, text))
+
+    def _question(self, name: str, ask: Ask) -> _Question:
+        return _Question(name, ask, self._clock, self._says_why)
+
+    def _asked_more(self) -> Sequence[_Question]:
+        known, self._questions = self._questions, {}
+        for name, ask in self._more().items():
+            question = known.get(name)
+            if question is None or question.ask != ask:
+                question = self._question(name, ask)
+            self._questions[name] = question
+        return list(self._questions.values())
 
     def _map(self, name: str, source: Source) -> Check:
         try:
@@ -83,33 +153,9 @@ class Readiness:
             ok, text = False, type(error).__name__
         return Check(name, ok, presentable(text))
 
-    def _database(self) -> Deferred[Check]:
-        """The database's answer, which those who ask at the same time share."""
-        if self._known is not None and self._clock.seconds() < self._known_until:
-            return succeed(self._known)
-        answer: Deferred[Check] = Deferred(self._waiting.remove)
-        self._waiting.append(answer)
-        if not self._asking:
-            self._asking = True
-            Deferred.fromCoroutine(self._ask_once())
-        return answer
 
-    async def _ask_once(self) -> None:
-        assert self._ask is not None
-        try:
-            await maybeDeferred(self._ask).addTimeout(PATIENCE, self._clock)
-            check = Check("database", True, "answers")
-        except Exception as error:
-            check = Check("database", False, self._trouble(error))
-        self._asking = False
-        self._known = check
-        self._known_until = self._clock.seconds() + BELIEVED
-        while self._waiting:
-            self._waiting.pop(0).callback(check)
+def _untroubled(ask: Callable[[], Deferred[object]]) -> Ask:
+    def troubles() -> Deferred[Sequence[str]]:
+        return maybeDeferred(ask).addCallback(lambda _: ())
 
-    def _trouble(self, error: Exception) -> str:
-        if isinstance(error, TimeoutError):
-            return f"no answer within {PATIENCE:g} s"
-        if isinstance(error, self._says_why):
-            return presentable(str(error)) or type(error).__name__
-        return type(error).__name__
+    return troubles

@@ -13,6 +13,7 @@ from prometheus_client.core import (
     GaugeMetricFamily,
     HistogramMetricFamily,
     Metric,
+    SummaryMetricFamily,
 )
 from prometheus_client.registry import Collector
 
@@ -67,18 +68,60 @@ class Routes(Protocol):
 
 
 class DroppedLines(Protocol):
-    """What is known of the access log."""
+    """What is known of a log, as `giestack.ops.line_log.LineLog` counts it."""
 
     @property
     def dropped(self) -> int: ...
+
+
+class Durations(Protocol):
+    """How long something took, one count for each length and one for all that is longer."""
+
+    @property
+    def buckets(self) -> Sequence[int]: ...
+    @property
+    def seconds(self) -> float: ...
+
+
+class StepDurations(Protocol):
+    """How long the steps of starts took; `bounds` are the upper ends of the buckets."""
+
+    @property
+    def bounds(self) -> Sequence[float]: ...
+    @property
+    def tallies(self) -> Mapping[str, Durations]: ...
+
+
+class Culls(Protocol):
+    """Sessions that were ended for nobody's sake, by reason."""
+
+    @property
+    def culls(self) -> Mapping[str, int]: ...
+
+
+class SpawnedSessions(Protocol):
+    """What is known of spawned sessions, as `giestack.spawner.spawner.Spawner` counts it.
+
+    :ivar results: by profile and what came of them.
+    """
+
+    @property
+    def results(self) -> Mapping[tuple[str, str], int]: ...
+    @property
+    def durations(self) -> StepDurations: ...
+    @property
+    def culler(self) -> Culls: ...
+
+    def states(self) -> Mapping[str, int]:
+        """How many sessions are in each state; every state is there."""
 
 
 class Metrics:
     """Reads everybody's numbers.
 
     ``routes`` is by the source's name, which must hold no secret; it is read anew each time, so
-    sources may come and go. ``open_tunnels`` counts the tunnels that are open now. What is None
-    is left out.
+    sources may come and go. ``logs`` is by the log's name. ``open_tunnels`` counts the tunnels
+    that are open now. What is None is left out.
     """
 
     def __init__(
@@ -90,8 +133,9 @@ class Metrics:
         lag: ReactorLag,
         routes: Mapping[str, Routes],
         sessions: Sessions | None = None,
-        access_log: DroppedLines | None = None,
+        logs: Mapping[str, DroppedLines] | None = None,
         open_tunnels: Callable[[], int] | None = None,
+        spawned: SpawnedSessions | None = None,
     ) -> None:
         self._traffic = traffic
         self._clients = clients
@@ -99,7 +143,8 @@ class Metrics:
         self._lag = lag
         self._routes = routes
         self._sessions = sessions
-        self._access_log = access_log
+        self._logs = logs or {}
+        self._spawned = spawned
         self._open_tunnels = open_tunnels
         self._registry = CollectorRegistry()
         self._registry.register(_Collected(self._collect))
@@ -115,12 +160,14 @@ class Metrics:
         if self._sessions is not None:
             yield from _of_sessions(self._sessions)
         yield from _of_routes(self._routes)
-        if self._access_log is not None:
-            yield _counter(
-                "access_log_dropped_lines",
-                "Access log lines that could not be written.",
-                self._access_log.dropped,
-            )
+        if self._spawned is not None:
+            yield from _of_spawned(self._spawned)
+        dropped = CounterMetricFamily(
+            "giestack_log_dropped_lines", "Log lines that were never written.", labels=["log"]
+        )
+        for name, log in self._logs.items():
+            dropped.add_metric([name], log.dropped)
+        yield dropped
         lag = HistogramMetricFamily(
             "giestack_reactor_lag_seconds", "How late a timed call comes, measured twice a second."
         )
@@ -146,12 +193,9 @@ class Metrics:
             "From a request's head to the end of its answer; tunnels left out.",
             labels=["kind"],
         )
-        tunnels = CounterMetricFamily(
-            "giestack_tunnels", "WebSocket tunnels that have ended.", labels=["kind"]
-        )
-        lives = CounterMetricFamily(
+        tunnels = SummaryMetricFamily(
             "giestack_tunnel_duration_seconds",
-            "How long the tunnels that have ended were open, together.",
+            "How long the WebSocket tunnels that have ended were open.",
             labels=["kind"],
         )
         tallies = sorted(self._traffic.tallies.items())
@@ -164,15 +208,14 @@ class Metrics:
                 bytes_in += tally.received
                 bytes_out += tally.sent
                 if status == TUNNEL:
-                    tunnels.add_metric([kind], count)
-                    lives.add_metric([kind], tally.seconds)
+                    tunnels.add_metric([kind], count, tally.seconds)
                 else:
                     buckets = [a + b for a, b in zip(buckets, tally.buckets, strict=True)]
                     seconds += tally.seconds
             received.add_metric([kind], bytes_in)
             sent.add_metric([kind], bytes_out)
             durations.add_metric([kind], _cumulative(BOUNDS, buckets), seconds)
-        yield from (requests, received, sent, durations, tunnels, lives)
+        yield from (requests, received, sent, durations, tunnels)
         if self._open_tunnels is not None:
             yield _gauge("open_tunnels", "WebSocket tunnels open now.", self._open_tunnels())
 
@@ -228,6 +271,37 @@ def _of_routes(sources: Mapping[str, Routes]) -> Iterator[Metric]:
         reads.add_metric([name], source.reads)
         errors.add_metric([name], source.errors)
     return iter((routes, reads, errors))
+
+
+def _of_spawned(spawned: SpawnedSessions) -> Iterator[Metric]:
+    sessions = GaugeMetricFamily(
+        "giestack_spawned_sessions",
+        "Spawned sessions by state; those that are queued wait for room.",
+        labels=["state"],
+    )
+    for state, count in spawned.states().items():
+        sessions.add_metric([state], count)
+    results = CounterMetricFamily(
+        "giestack_spawns", "Starts, and what came of them.", labels=["profile", "result"]
+    )
+    for (profile, result), count in sorted(spawned.results.items()):
+        results.add_metric([profile, result], count)
+    steps = HistogramMetricFamily(
+        "giestack_spawn_step_duration_seconds",
+        "How long the steps of starts took; total is from the wish to the first answer.",
+        labels=["step"],
+    )
+    bounds = spawned.durations.bounds
+    for step, tally in spawned.durations.tallies.items():
+        steps.add_metric([step], _cumulative(bounds, tally.buckets), tally.seconds)
+    culls = CounterMetricFamily(
+        "giestack_spawned_sessions_culled",
+        "Sessions ended because nobody used them, or because their time was over.",
+        labels=["reason"],
+    )
+    for reason, count in spawned.culler.culls.items():
+        culls.add_metric([reason], count)
+    return iter((sessions, results, steps, culls))
 
 
 class _Collected(Collector):

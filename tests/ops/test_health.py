@@ -1,5 +1,7 @@
 """What counts as ready, and how long it takes to say so."""
 
+from collections.abc import Sequence
+
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -135,6 +137,46 @@ class ReadinessTests(SynchronousTestCase):
         self.assertEqual(self.asked, 2)
         self.clock.advance(BELIEVED)
         self.assertTrue(self.check("database").ok)
+
+    def test_more_that_is_asked(self):
+        troubles: list[str] = []
+        more = {
+            "engine local": lambda: succeed(troubles),
+            "engine far": Deferred,
+            "engine odd": lambda: fail(ValueError("s3cret")),
+        }
+        readiness = Readiness(self.clock, draining=lambda: False, maps={}, more=lambda: more)
+
+        def checks():
+            asked = Deferred.fromCoroutine(readiness.checks())
+            self.clock.advance(PATIENCE)
+            return {one.name: one for one in self.successResultOf(asked)}
+
+        found = checks()
+        self.assertEqual(found["engine local"], Check("engine local", True, "answers"))
+        self.assertEqual(found["engine far"], Check("engine far", False, "no answer within 1 s"))
+        self.assertEqual(found["engine odd"], Check("engine odd", False, "ValueError"))
+        # Believed for a while, as the database's answer is.
+        troubles += ["no program jupyter", "/var is full\nreally"]
+        self.assertTrue(checks()["engine local"].ok)
+        self.clock.advance(BELIEVED)
+        self.assertEqual(checks()["engine local"].text, "no program jupyter; /var is full")
+        # They may come and go, and one of the same name may be another one.
+        more["engine local"] = lambda: succeed([])
+        del more["engine far"]
+        self.assertTrue(checks()["engine local"].ok)
+        self.assertEqual(set(checks()), {"engine local", "engine odd", "draining"})
+
+    def test_one_that_leaves_keeps_nobody_from_an_answer(self):
+        answer: Deferred[Sequence[str]] = Deferred()
+        asks = {"engine": lambda: answer}
+        readiness = Readiness(self.clock, draining=lambda: False, maps={}, more=lambda: asks)
+        first = Deferred.fromCoroutine(readiness.checks())
+        second = Deferred.fromCoroutine(readiness.checks())
+        first.cancel()
+        self.failureResultOf(first)
+        answer.callback([])
+        self.assertTrue(self.successResultOf(second)[0].ok)
 
     def test_all_who_ask_share_one_question(self):
         answer: Deferred[int] = Deferred()

@@ -1,7 +1,7 @@
 """Prometheus text, from what everybody counts."""
 
 from types import SimpleNamespace
-from typing import cast
+from typing import cast, get_args
 
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
@@ -11,8 +11,18 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.ops.lag import ReactorLag
-from giestack.ops.metrics import Backends, Clients, Metrics, Routes, Sessions
+from giestack.ops.metrics import (
+    Backends,
+    Clients,
+    DroppedLines,
+    Metrics,
+    Routes,
+    Sessions,
+    SpawnedSessions,
+)
 from giestack.ops.traffic import Traffic
+from giestack.spawner.durations import Durations
+from giestack.spawner.view import State
 from tests.ops.test_traffic import make_exchange, make_front
 
 
@@ -102,8 +112,8 @@ class MetricsTests(SynchronousTestCase):
     def test_tunnels_are_no_requests_that_took_long(self):
         self.finish(status=101, tunnel=True, lasted=3600.0)
         samples = self.samples(self.metrics(open_tunnels=lambda: 4))
-        self.assertEqual(samples["giestack_tunnels_total kind=entry_point"], 1)
-        self.assertEqual(samples["giestack_tunnel_duration_seconds_total kind=entry_point"], 3600.0)
+        self.assertEqual(samples["giestack_tunnel_duration_seconds_count kind=entry_point"], 1)
+        self.assertEqual(samples["giestack_tunnel_duration_seconds_sum kind=entry_point"], 3600.0)
         self.assertEqual(samples["giestack_request_duration_seconds_count kind=entry_point"], 0)
         self.assertEqual(samples["giestack_open_tunnels"], 4)
         self.assertNotIn("giestack_open_tunnels", self.samples())
@@ -141,12 +151,41 @@ class MetricsTests(SynchronousTestCase):
         del self.routes["c"]
         self.assertNotIn("giestack_routes source=c", self.samples(metrics))
 
-    def test_access_log(self):
-        metrics = self.metrics(access_log=self.traffic)
+    def test_logs(self):
+        audit = cast(DroppedLines, SimpleNamespace(dropped=7))
+        metrics = self.metrics(logs={"access": self.traffic, "audit": audit})
         self.finish()
         self.finish()
-        self.assertEqual(self.samples(metrics)["giestack_access_log_dropped_lines_total"], 1)
-        self.assertNotIn("giestack_access_log_dropped_lines_total", self.samples())
+        samples = self.samples(metrics)
+        self.assertEqual(samples["giestack_log_dropped_lines_total log=access"], 1)
+        self.assertEqual(samples["giestack_log_dropped_lines_total log=audit"], 7)
+
+    def test_spawned_sessions(self):
+        durations = Durations()
+        for seconds in (0.4, 7.0):
+            durations.add("starting", seconds)
+        states = dict.fromkeys(get_args(State), 0)
+        states["queued"] = 2
+        spawned = SimpleNamespace(
+            states=lambda: states,
+            results={("jupyter", "failed"): 3, ("jupyter", "ready"): 5},
+            durations=durations,
+            culler=SimpleNamespace(culls={"idle": 4, "lifetime": 0}),
+        )
+        samples = self.samples(self.metrics(spawned=cast(SpawnedSessions, spawned)))
+        name = "giestack_spawned_sessions"
+        self.assertEqual(samples[f"{name} state=queued"], 2)
+        self.assertEqual(samples[f"{name} state=ready"], 0)
+        self.assertEqual(len([one for one in samples if one.startswith(f"{name} ")]), 8)
+        self.assertEqual(samples["giestack_spawns_total profile=jupyter result=failed"], 3)
+        self.assertEqual(samples["giestack_spawns_total profile=jupyter result=ready"], 5)
+        name = "giestack_spawn_step_duration_seconds"
+        self.assertEqual(samples[f"{name}_bucket le=0.5 step=starting"], 1)
+        self.assertEqual(samples[f"{name}_bucket le=10.0 step=starting"], 2)
+        self.assertEqual(samples[f"{name}_sum step=starting"], 7.4)
+        self.assertEqual(samples[f"{name}_count step=total"], 0)
+        self.assertEqual(samples["giestack_spawned_sessions_culled_total reason=idle"], 4)
+        self.assertNotIn("giestack_spawned_sessions state=queued", self.samples())
 
     def test_lag(self):
         self.lag.start()

@@ -169,7 +169,9 @@ class TunnelTests(SynchronousTestCase):
         eventually(lambda: self.tunnels() == 0, "no tunnel left")
         metrics = self.giestack.metrics()
         self.assertEqual(metrics["giestack_client_connections"], 0)
-        self.assertEqual(metrics['giestack_tunnels_total{kind="entry_point"}'], TUNNELS)
+        self.assertEqual(
+            metrics['giestack_tunnel_duration_seconds_count{kind="entry_point"}'], TUNNELS
+        )
         self.assertNotIn("Traceback", self.giestack.program.output)
 
     def tunnels(self):

@@ -47,7 +47,7 @@ def logged_in(case=ALICE):
 
 def has_dropped(giestack, lines):
     """Whether so many lines of the access log were lost by now."""
-    return giestack.metrics()["giestack_access_log_dropped_lines_total"] >= lines
+    return giestack.metrics()['giestack_log_dropped_lines_total{log="access"}'] >= lines
 
 
 class AnswerTests(SynchronousTestCase):
