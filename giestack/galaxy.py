@@ -9,9 +9,11 @@ from twisted.internet.defer import Deferred, succeed
 
 from giestack.access import Standing
 from giestack.database import Database, open_engine
+from giestack.gate import UseOf
 from giestack.identity.cookie import CookieCodec
 from giestack.identity.entry_point import EntryPoint, EntryPointOwner
 from giestack.identity.galaxy import GalaxyDatabase
+from giestack.identity.last_action import LastAction
 from giestack.identity.ownership import Ownership, may_enter
 from giestack.identity.rules import GalaxyPolicy
 from giestack.identity.sessions import Sessions
@@ -43,6 +45,7 @@ class Galaxy:
     :ivar sessions: who is asking.
     :ivar check: tells who sends these cookies; see `Sessions.check`.
     :ivar entry_points: lists those of a visitor's unfinished jobs.
+    :ivar last_action: tells it who is at work.
     """
 
     def __init__(
@@ -61,6 +64,9 @@ class Galaxy:
         self.check = self.sessions.check
         self.entry_points = self.tables.entry_points
         self._ownership = Ownership(self.tables, self.codec, reactor, ttl)
+        # Opens nothing before there is something to write.
+        writes = open_engine(galaxy.database_connection, writes=True)
+        self.last_action = LastAction(Database(writes, reactor), reactor, utcnow)
 
     def configure(self, galaxy: GalaxySettings) -> None:
         """Judge sessions by other options from now on; its secret and database stay."""
@@ -74,7 +80,12 @@ class Galaxy:
         return (
             Part(self.database.start, self.database.stop),
             Part(self.sessions.start, self.sessions.stop),
+            Part(self.last_action.start, self.last_action.stop),
         )
+
+    def use_of(self, galaxy: GalaxySettings) -> UseOf | None:
+        """Who wants to know of the use of tools and sessions, as these options have it."""
+        return self.last_action.use_of if galaxy.touch_last_action else None
 
     def keys(self, entry_point_id: int) -> Sequence[str]:
         """The keys under which a session map may hold an entry point (since 23.2, and before)."""
@@ -120,6 +131,10 @@ class NoHost:
     ) -> Callable[[], None]:
         """Nothing ever cuts a connection."""
         return unheld(visitor, cut)
+
+    def use_of(self, galaxy: GalaxySettings) -> UseOf | None:
+        """There is nobody to tell of use."""
+        return None
 
     def standing(self, key: str, visitor: Identity | Anonymous) -> Standing:
         """No interactive tool is this visitor's."""

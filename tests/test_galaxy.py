@@ -1,13 +1,16 @@
 """Galaxy as the host of giestack, on the fixture database."""
 
 import json
+import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as global_reactor  # noqa: TID251 - a database in threads
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from giestack.galaxy import Galaxy, NoHost, galaxy_policy, unheld
@@ -101,6 +104,34 @@ class GalaxyTests(TestCase):
         self.galaxy.configure(replace(self.settings, admin_users=(alice.email,)))
         self.assertTrue((await self.visitor("user valid")).is_admin)
 
+    async def test_use_is_written_where_that_is_wanted(self) -> None:
+        self.assertIsNone(self.galaxy.use_of(self.settings))
+        path = Path(self.mktemp()).absolute()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(DATA / "galaxy.sqlite", path)
+        settings = replace(
+            self.settings, database_connection=f"sqlite:///{path}", touch_last_action=True
+        )
+        galaxy = Galaxy(reactor, settings, 10.0, lambda: NOW)
+        parts = galaxy.parts()
+        for part in parts:
+            part.startService()
+        alice = await self.visitor("user valid")
+        use_of = galaxy.use_of(settings)
+        assert use_of is not None
+        use = use_of(alice, None)
+        assert use is not None
+        touch = use(b"GET", b"/")
+        assert touch is not None
+        touch()
+        for part in reversed(parts):
+            await maybeDeferred(part.stopService)
+        with closing(sqlite3.connect(path)) as connection:
+            found = connection.execute(
+                "SELECT last_action FROM galaxy_session WHERE id = ?", (alice.session_id,)
+            )
+            self.assertEqual(datetime.fromisoformat(found.fetchone()[0]), NOW)
+
     def test_the_policy_is_what_the_settings_say(self) -> None:
         policy = galaxy_policy(
             GalaxySettings(admin_users=("a@x.org",), session_duration=30, require_login=True)
@@ -120,3 +151,4 @@ class NoHostTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(host.entry_points(visitor)), ())
         self.assertEqual((host.keys(1), host.standing("key", visitor)), ((), "other"))
         host.hold(visitor, self.fail)()
+        self.assertIsNone(host.use_of(GalaxySettings(touch_last_action=True)))

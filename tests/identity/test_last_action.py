@@ -3,7 +3,7 @@
 import sqlite3
 from contextlib import closing
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
@@ -208,7 +208,7 @@ class UseTests(SynchronousTestCase):
     """What the front door is given for a visitor's tools and sessions."""
 
     def setUp(self):
-        self.notes: Any = Notes()
+        self.notes = cast("Any", Notes())
         self.last_action = LastAction(self.notes, Clock(), lambda: NOW)
         self.touched = []
 
