@@ -30,7 +30,7 @@ class Welcome(Service):
     def startService(self) -> None:
         super().startService()
         self.log.info("The demo is open: {url}", url=self._url)
-        self.log.warn("Its notebook is a plain process without isolation: for trying out only.")
+        self.log.warn("Its notebooks are plain processes without isolation: for trying out only.")
 
 
 def assemble_demo(

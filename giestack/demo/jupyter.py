@@ -7,7 +7,6 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +20,7 @@ from giestack.demo.folder import DemoFolder
 from giestack.demo.host import HostDatabase, Tool
 from giestack.demo.jupyter_config import LabPlace, configure, environment, prepare
 from giestack.demo.jupyter_probe import LabProbe, OpenToAll
+from giestack.demo.lab import HOW_TO_INSTALL, lab_installed
 from giestack.demo.session_map import SessionMap, new_token
 from giestack.identity.cookie import CookieCodec
 from giestack.spawner.process.family import listener_uid, sweep
@@ -33,8 +33,6 @@ NO_ISOLATION = (
     "use the notebook may do what that user may. Good for trying out, and for nothing else."
 )
 """To be said wherever the notebook is offered."""
-
-HOW_TO_INSTALL = "JupyterLab is not installed: make demo, or pip install 'giestack[demo]'"
 
 _READY_SECONDS = 60.0
 _FIRST_PAUSE = 0.05
@@ -59,11 +57,6 @@ class LabStatus:
 def lab_command() -> Sequence[str]:
     """Return the command that starts JupyterLab."""
     return (sys.executable, "-m", "jupyterlab")
-
-
-def lab_installed() -> bool:
-    """Tell whether JupyterLab and a kernel for it are installed here."""
-    return find_spec("jupyterlab") is not None and find_spec("ipykernel") is not None
 
 
 class JupyterLab(Service):

@@ -1,16 +1,26 @@
 """The demo's configuration, read by the ordinary reader."""
 
+import os
+import site
 from pathlib import Path
 
 import yaml
+from jupyterlab import labapp
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.database import ask, open_engine
+from giestack.demo import lab
+from giestack.demo import settings as settings_module
 from giestack.demo.opening import open_demo
 from giestack.demo.settings import demo_settings
+from giestack.demo_assembly import flat
 from giestack.identity.galaxy import owners_by_id
+from giestack.settings.files import load
 from giestack.settings.load import parse
 from giestack.settings.reading import World
+from giestack.spawner.options import options_of
+from giestack.spawner.process.program_check import troubles_of
+from giestack.spawner.templates import fill
 from tests.demo.place import NOW, new_folder
 
 
@@ -22,7 +32,9 @@ class SettingsTests(SynchronousTestCase):
             demo.folder.path, {}, lambda file: file.read_text(encoding="utf-8"), Path.is_file
         )
         loaded = parse(yaml.safe_dump(demo_settings(port)), world)
-        self.assertEqual(loaded.warnings, ())
+        (warning,) = loaded.warnings
+        self.assertEqual(warning.path, "spawner.engines[0].docker_host")
+        self.assertIn("no isolation", warning.text)
         return demo, loaded.settings
 
     def test_leads_to_the_demo(self):
@@ -50,6 +62,48 @@ class SettingsTests(SynchronousTestCase):
         self.assertEqual(settings.admin.listen, ())
         self.assertIsNone(settings.chat)
         self.assertEqual(settings.galaxy.url, "http://127.0.0.1:8900/")
+
+    def test_starts_jupyterlab_as_a_process(self):
+        _, settings = self.load(new_folder(self))
+        self.assertEqual([engine.is_process for engine in settings.spawner.engines], [True])
+        (profile,) = settings.spawner.profiles
+        self.assertEqual((profile.name, profile.title), ("jupyter", "JupyterLab"))
+        self.assertEqual(troubles_of(profile, ""), [])
+        interface, terminals = options_of(profile.options)
+        self.assertEqual((interface.default, terminals.default), ("lab", True))
+
+    def test_every_choice_is_understood(self):
+        _, settings = self.load(new_folder(self))
+        (profile,) = settings.spawner.profiles
+        interface, _ = options_of(profile.options)
+        run: list[list[str]] = []
+        self.patch(labapp, "main", run.append)
+        self.patch(os, "environ", {"HOME": self.mktemp()})
+        for choice in interface.choices:
+            for on in ("true", "false"):
+                values = {"options.interface": choice, "options.terminals": on}
+                words = [fill(word, values) for word in profile.command]
+                self.assertEqual(lab.main(words[words.index("giestack.demo.lab") + 1 :]), 0)
+        self.assertEqual(len({str(arguments) for arguments in run}), 4)
+
+    def test_the_same_as_nested_values(self):
+        demo, settings = self.load(new_folder(self))
+        overrides = dict(flat(demo_settings())) | {"galaxy.id_secret": demo.folder.id_secret()}
+        found = load(None, {}, demo.folder.path, overrides)
+        self.assertEqual(found.settings, settings)
+
+    def test_says_how_to_install(self):
+        (profile,) = demo_settings()["spawner"]["profiles"]
+        self.assertNotIn("installed", profile["description"])
+        self.patch(settings_module, "lab_installed", lambda: False)
+        (profile,) = demo_settings()["spawner"]["profiles"]
+        self.assertIn("JupyterLab is not installed: make demo, or pip", profile["description"])
+
+    def test_what_pip_has_installed_for_the_user(self):
+        for enabled in (True, False, None):
+            self.patch(site, "ENABLE_USER_SITE", enabled)
+            (profile,) = demo_settings()["spawner"]["profiles"]
+            self.assertEqual("PYTHONUSERBASE" in profile["env"], bool(enabled))
 
     def test_holds_no_secret(self):
         self.assertEqual(demo_settings()["galaxy"]["id_secret"], "file:id_secret")
