@@ -8,7 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from giestack.settings.files import find_config, load
-from giestack.settings.problems import SettingsError
+from giestack.settings.problems import Problem, SettingsError
+from giestack.settings.schema import Settings
 
 _NO = ("verdict: refused", "verdict: nobody")
 
@@ -51,20 +52,37 @@ def _parser() -> ArgumentParser:
 
 def _check_config(options: Namespace, environ: Mapping[str, str], cwd: Path) -> int:
     path = find_config(options.file, environ, cwd)
+    problems: Sequence[Problem]
     try:
-        warnings = load(path, environ, cwd).warnings
+        loaded = load(path, environ, cwd)
     except SettingsError as error:
-        for problem in error.problems:
-            print(problem)
-        warnings = error.warnings
-        status = 1
+        problems, warnings = error.problems, error.warnings
     else:
-        status = 0
+        problems, warnings = _process_problems(loaded.settings, environ), loaded.warnings
+    for problem in problems:
+        print(problem)
     for warning in warnings:
         print(f"warning: {warning}")
-    if status == 0:
+    if not problems:
         print(f"{path}: ok")
-    return status
+    return 1 if problems else 0
+
+
+def _process_problems(settings: Settings, environ: Mapping[str, str]) -> Sequence[Problem]:
+    """What would keep local processes from starting on this machine, for this user."""
+    spawner = settings.spawner
+    if spawner is None or not any(engine.is_process for engine in spawner.engines):
+        return ()
+    # Late: most commands ask nothing about processes.
+    from giestack.spawner.process.environment import search_path
+    from giestack.spawner.process.program_check import folder_troubles, troubles_of
+
+    path = search_path(environ, Path(sys.executable))
+    found = [Problem("data_dir", text) for text in folder_troubles(settings.data_dir)]
+    for number, profile in enumerate(spawner.profiles):
+        key = f"spawner.profiles[{number}].command"
+        found += [Problem(key, text) for text in troubles_of(profile, path)]
+    return found
 
 
 def _whoami(options: Namespace, environ: Mapping[str, str], cwd: Path) -> int:

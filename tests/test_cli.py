@@ -106,6 +106,63 @@ class CheckConfigTests(CommandCase):
         self.assertIn("--demo", lines[0])
 
 
+class ProcessTests(CommandCase):
+    """What can be known about local processes before the first click."""
+
+    def check(self, command: str, data_dir: str = "var") -> tuple[int, list[str]]:
+        path = self.write(
+            f"galaxy: {{id_secret: {SECRET}, database_connection: 'sqlite:////u.sqlite'}}\n"
+            f"data_dir: {data_dir}\n"
+            "spawner:\n"
+            "  engines: [{name: local, docker_host: 'process:'}]\n"
+            "  profiles:\n"
+            "    - {name: good, command: [sh, '{socket}']}\n"
+            f"    - {{name: other, command: [{command}, '{{socket}}']}}\n"
+        )
+        status, lines = self.run_command("check-config", path)
+        return status, [line for line in lines if not line.startswith("warning: ")]
+
+    def test_good(self) -> None:
+        program = self.folder / "lab"
+        program.touch(0o755)
+        status, lines = self.check(str(program))
+        self.assertEqual((status, lines), (0, [f"{self.folder}/giestack.yml: ok"]))
+        self.assertFalse((self.folder / "var").exists())
+
+    def test_beside_the_interpreter(self) -> None:
+        name = Path(sys.executable).name
+        self.assertEqual(self.check(name)[0], 0)
+
+    def test_no_program(self) -> None:
+        status, lines = self.check("giestack-no-such-program")
+        self.assertEqual(status, 1)
+        (line,) = lines
+        start = "spawner.profiles[1].command: there is no program giestack-no-such-program in PATH"
+        self.assertTrue(line.startswith(start), line)
+
+    def test_not_executable(self) -> None:
+        self.write("", "lab")
+        status, lines = self.check(str(self.folder / "lab"))
+        self.assertEqual(status, 1)
+        self.assertIn("spawner.profiles[1].command: the program", lines[0])
+        self.assertIn("is not executable", lines[0])
+
+    def test_the_data_folder(self) -> None:
+        self.write("", "taken")
+        status, lines = self.check("sh", "taken/var")
+        self.assertEqual(status, 1)
+        self.assertEqual(
+            lines,
+            [f"data_dir: {self.folder}/taken is no folder: move it away, or name another one"],
+        )
+
+    def test_warned_that_there_is_no_isolation(self) -> None:
+        self.check("sh")
+        path = str(self.folder / "giestack.yml")
+        _, lines = self.run_command("check-config", path)
+        self.assertIn("warning: spawner.engines[0].docker_host: no isolation", "\n".join(lines))
+
+
 class WhoamiTests(CommandCase):
     def setUp(self) -> None:
         super().setUp()
