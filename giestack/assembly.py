@@ -11,7 +11,7 @@ from twisted.logger import LogLevel
 
 from giestack.database import DatabaseUnavailable
 from giestack.galaxy import Galaxy, NoHost
-from giestack.gate import Gate
+from giestack.gate import Gate, no_entrance
 from giestack.listening import Certificates, Door, Listeners
 from giestack.meaning import (
     access_policy,
@@ -24,6 +24,7 @@ from giestack.meaning import (
     scheme_of,
     services_of,
 )
+from giestack.operations import ProxyOperations
 from giestack.ops.access_log import AccessLog
 from giestack.ops.admin import AdminSite
 from giestack.ops.audit_log import AuditLog
@@ -36,6 +37,7 @@ from giestack.ops.metrics import Metrics
 from giestack.ops.traffic import Traffic
 from giestack.ops.visits import Visits
 from giestack.parts import Giestack, Part
+from giestack.proxy.ask import Ask
 from giestack.proxy.decision import Decide
 from giestack.proxy.endpoints import Endpoints
 from giestack.proxy.front import AnswerLocally, Front, Limits, RefusalPage
@@ -51,11 +53,15 @@ from giestack.settings.kinds import LogTarget
 from giestack.settings.load import Loaded
 from giestack.settings.problems import SettingsError
 from giestack.settings.schema import Settings
+from giestack.site.api import Api
 from giestack.site.demo import DemoLogins, DemoPage
 from giestack.site.pages import make_site
 from giestack.site.refusals import RefusalPages
+from giestack.site.streams import Streams
 from giestack.site.tool_url import ToolPlaces
 from giestack.site.tools import Tools
+from giestack.spawner.spawner import Spawner
+from giestack.spawning import make_spawner
 
 InThread = Callable[..., Deferred[Any]]
 
@@ -124,22 +130,34 @@ class Assembly:
             traffic, log_target(log.access), mask, reactor, utcnow, in_thread
         )
         self._audit_log = AuditLog(log_target(log.audit), reactor, utcnow, in_thread)
-        self._visits = Visits(traffic, self._audit_log, reactor, mask)
         self._endpoints = Endpoints(reactor, settings.proxy.limits.connect_timeout)
+        self._spawner: Spawner | None = None
+        if settings.spawner is not None:
+            ask = Ask(reactor, self._endpoints)
+            self._spawner = make_spawner(reactor, settings, in_thread, ask, self._audit_log)
+        self._streams = Streams(reactor)
+        self._operations = ProxyOperations(
+            lambda: self._front,
+            self._table,
+            self._spawner.entrances if self._spawner else tuple,
+        )
+        self._visits = Visits(traffic, self._audit_log, reactor, mask)
+        rules, api = self._rules(settings)
         self._front = Front(
             reactor,
             pool=Pool(reactor, self._endpoints),
             hold=self._host.hold,
             watch=self._visits,
-            **self._rules(settings),
+            **rules,
         )
+        self._front.when_draining.append(self._streams.end_all)
         self._lag = ReactorLag(reactor)
         self._admin = AdminSite(
             reactor, readiness=self._readiness(), metrics=self._metrics(traffic).text
         )
         self._admin_listeners = Listeners(reactor, settings.admin.listen, self._admin)
         self._door = Door(reactor, reactor, settings.proxy.listen, self._front)
-        self._configure(settings)
+        self._configure(settings, api)
         self._add_parts()
         self.giestack.reopen_logs = self._reopen_logs
         if load is not None:
@@ -153,6 +171,7 @@ class Assembly:
             Part(self._maps.start, self._maps.stop),
             *logs,
             Part(self._lag.start, self._lag.stop),
+            *([Part(self._spawner.open, self._spawner.close)] if self._spawner else ()),
             self._admin_listeners,
             self._door,
         ):
@@ -160,7 +179,7 @@ class Assembly:
 
     # What the configuration says. All that can change while giestack runs is told the parts here.
 
-    def _configure(self, settings: Settings) -> None:
+    def _configure(self, settings: Settings, api: Api) -> None:
         """Tell the parts; nothing in here fails or takes long."""
         proxy, mask = settings.proxy, masking_of(settings.proxy)
         if self._galaxy is not None:
@@ -170,29 +189,47 @@ class Assembly:
         self._endpoints.configure(proxy.limits.connect_timeout)
         self._access_log.configure(mask)
         self._visits.configure(mask)
-        self._admin.configure(settings.admin.token)
+        self._admin.configure(settings.admin.token, api.control())
+        if self._spawner is not None and settings.spawner is not None:
+            self._spawner.configure(settings.spawner, settings.galaxy.url or "")
         self._event_log.level = LogLevel.levelWithName(settings.log.level)
 
-    def _rules(self, settings: Settings) -> Rules:
+    def _rules(self, settings: Settings) -> tuple[Rules, Api]:
+        """Make what the front door goes by, and the API, which the admin listener has too."""
         proxy, policy = settings.proxy, access_policy(settings)
         links = links_of(settings, demo=self._demo_logins is not None)
         refusals = RefusalPages(links, self._reactor)
-        host, demo = self._host, self._demo_logins
+        host, demo, spawner = self._host, self._demo_logins, self._spawner
+        places = ToolPlaces(prefix=proxy.interactivetools_prefix)
+        tools = Tools(host.entry_points, host.keys, self._table.find, places)
+        api = Api(
+            refusals,
+            tools,
+            policy.origins,
+            streams=self._streams,
+            spawning=spawner,
+            operations=self._operations,
+        )
         site = make_site(
             self._reactor,
             refusals,
-            Tools(
-                host.entry_points,
-                host.keys,
-                self._table.find,
-                ToolPlaces(prefix=proxy.interactivetools_prefix),
-            ),
+            tools,
             lambda: datetime.now(UTC),
             origins=policy.origins,
             demo=None if demo is None else DemoPage(refusals, demo),
+            spawning=spawner,
+            api=api,
         )
-        return {
-            "decide": Gate(self._table.locate, host.check, host.standing, policy),
+        gate = Gate(
+            self._table.locate,
+            host.check,
+            host.standing,
+            policy,
+            spawner.entrance if spawner else no_entrance,
+            host.use_of(settings.galaxy),
+        )
+        rules: Rules = {
+            "decide": gate,
             "local": OwnPages(site, self._reactor),
             "refusal_page": refusals,
             "guarded": guarded_names(settings),
@@ -200,6 +237,7 @@ class Assembly:
             "trusted": TrustedPeers(proxy.trusted_proxies),
             "scheme": scheme_of(settings),
         }
+        return rules, api
 
     # Another configuration while giestack runs: first all that can fail, then all the rest.
 
@@ -220,9 +258,9 @@ class Assembly:
                 fresh = certificates[key]
                 if fresh is not None:
                     changes.attempt(key, partial(listeners.prepare, endpoints, fresh))
-            rules = self._rules(settings)
+            rules, api = self._rules(settings)
             changes.apply()
-        self._configure(settings)
+        self._configure(settings, api)
         self._front.configure(**rules)
         self.settings = settings
 
@@ -259,6 +297,7 @@ class Assembly:
             maps=self._maps,
             ask_database=self._galaxy.ask if self._galaxy else None,
             says_why=(DatabaseUnavailable,),
+            more=self._spawner.questions if self._spawner else dict,
         )
 
     def _metrics(self, traffic: Traffic) -> Metrics:
@@ -271,6 +310,7 @@ class Assembly:
             sessions=self._galaxy.sessions if self._galaxy else None,
             logs={"access": self._access_log, "audit": self._audit_log},
             open_tunnels=lambda: self._front.tunnels,
+            spawned=self._spawner,
         )
 
 

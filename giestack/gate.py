@@ -10,13 +10,24 @@ from giestack import access
 from giestack.access import Policy, Standing
 from giestack.proxy.decision import Decision, Destination, Forward, Refuse, Request, Use
 from giestack.routing.formats import EntryPoint
-from giestack.routing.places import HostEntryPoint, PathEntryPoint, Place, SpawnedSession
+from giestack.routing.places import (
+    HostEntryPoint,
+    PathEntryPoint,
+    Place,
+    SpawnedSession,
+    UnknownEntryPoint,
+)
 from giestack.routing.table import has_dot_segment
 from giestack.spawner.entrance import Entrance
 from giestack.visitor import Anonymous, Identity, Visitor
 
 DOT_SEGMENT = Refuse(400, "bad-request", "dot segments in the path")
 
+TOOLS_UNKNOWN = Refuse(
+    503, "routes-unavailable", "Which tools are running is not known yet.", retry_after=1
+)
+
+_TOOLS = (UnknownEntryPoint, HostEntryPoint)
 _REMEMBERED = 10_000
 _USED = ("entry_point", "session")
 
@@ -52,7 +63,7 @@ class UseOf(Protocol):
     def __call__(self, visitor: Identity | Anonymous, use: Use | None) -> Use | None: ...
 
 
-def _no_entrance(session_id: str) -> None:
+def no_entrance(session_id: str) -> None:
     """Where nothing is spawned."""
 
 
@@ -65,11 +76,14 @@ class Gate:
         check_session: CheckSession,
         standing: StandingTo,
         policy: Policy,
-        entrance: Callable[[str], Entrance | None] = _no_entrance,
+        entrance: Callable[[str], Entrance | None] = no_entrance,
         use_of: UseOf | None = None,
+        tools_known: Callable[[], bool] = lambda: True,
     ) -> None:
         """
         :param entrance: the way into the spawned session of this id; None where there is none.
+        :param tools_known: whether all session maps were read: a tool that is in none of them is
+            gone only then.
         :param use_of: who else wants to know of use; None: nobody.
         """
         self._locate = locate
@@ -77,6 +91,7 @@ class Gate:
         self._standing = standing
         self._entrance = entrance
         self._use_of = use_of
+        self._tools_known = tools_known
         self.policy = policy
         # What was decided before for a path, what is there, and a visitor who may enter.
         self._known: dict[bytes, tuple[EntryPoint | Entrance, Visitor, Destination]] = {}
@@ -89,7 +104,14 @@ class Gate:
         place = self._locate(request.seen.host_name, path)
         entrance = self._entrance(place.id) if isinstance(place, SpawnedSession) else None
         if not access.needs_visitor(place, self.policy, entrance):
-            return access.decide(place, request, self.policy, None, None)
+            decision = access.decide(place, request, self.policy, None, None)
+            if (
+                isinstance(place, _TOOLS)
+                and decision is access.NOT_FOUND
+                and not self._tools_known()
+            ):
+                return TOOLS_UNKNOWN
+            return decision
         fields = request.fields
         remote_user = _remote_user(request) if fields.remote_user else None
         visitor = self._check_session(fields.session_cookies, remote_user)

@@ -484,3 +484,36 @@ class NotInTheTableTests(SynchronousTestCase):
     def test_a_public_page(self) -> None:
         gate = self.gate(OwnPage(b"/login"))
         self.assertEqual(gate(ask(cookie=b"mallory")), Local(None))
+
+
+class UnreadMapTests(SynchronousTestCase):
+    """Before all session maps were read, nobody can tell that a tool is not there."""
+
+    def setUp(self) -> None:
+        self.site = Site()
+        self.known = False
+        self.gate = Gate(
+            self.site.table.locate,
+            self.site.check,
+            self.site.standing,
+            self.site.gate.policy,
+            tools_known=lambda: self.known,
+        )
+
+    def status(self, target: bytes, host: bytes = b"galaxy.example.org") -> int:
+        decision = self.gate(ask(target, host=host))
+        assert isinstance(decision, Refuse)
+        self.assertEqual(decision.retry_after is None, decision.status == 404)
+        return decision.status
+
+    def test_tools_are_not_gone_yet(self) -> None:
+        unknown = b"/interactivetool/ep/other/token/"
+        host = b"other-token.ep.galaxy.example.org"
+        self.assertEqual((self.status(unknown), self.status(b"/", host)), (503, 503))
+        self.known = True
+        self.assertEqual((self.status(unknown), self.status(b"/", host)), (404, 404))
+
+    def test_nothing_else_waits(self) -> None:
+        self.assertIsInstance(self.gate(ask()), Forward)
+        self.assertEqual(self.status(b"/nowhere"), 404)
+        self.assertEqual(self.status(SESSION), 404)
