@@ -74,14 +74,20 @@ def _process_problems(settings: Settings, environ: Mapping[str, str]) -> Sequenc
     if spawner is None or not any(engine.is_process for engine in spawner.engines):
         return ()
     # Late: most commands ask nothing about processes.
+    from giestack.spawner.engine import EngineError
     from giestack.spawner.process.environment import search_path
+    from giestack.spawner.process.limits import reaper_options
     from giestack.spawner.process.program_check import folder_troubles, troubles_of
 
     path = search_path(environ, Path(sys.executable))
     found = [Problem("data_dir", text) for text in folder_troubles(settings.data_dir)]
     for number, profile in enumerate(spawner.profiles):
-        key = f"spawner.profiles[{number}].command"
-        found += [Problem(key, text) for text in troubles_of(profile, path)]
+        key = f"spawner.profiles[{number}]"
+        found += [Problem(f"{key}.command", text) for text in troubles_of(profile, path)]
+        try:
+            reaper_options(profile, 0)
+        except EngineError as error:
+            found.append(Problem(f"{key}.ulimits", str(error)))
     return found
 
 

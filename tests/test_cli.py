@@ -109,14 +109,16 @@ class CheckConfigTests(CommandCase):
 class ProcessTests(CommandCase):
     """What can be known about local processes before the first click."""
 
-    def check(self, command: str, data_dir: str = "var") -> tuple[int, list[str]]:
+    def check(
+        self, command: str, data_dir: str = "var", ulimits: str = "{}"
+    ) -> tuple[int, list[str]]:
         path = self.write(
             f"galaxy: {{id_secret: {SECRET}, database_connection: 'sqlite:////u.sqlite'}}\n"
             f"data_dir: {data_dir}\n"
             "spawner:\n"
             "  engines: [{name: local, docker_host: 'process:'}]\n"
             "  profiles:\n"
-            "    - {name: good, command: [sh, '{socket}']}\n"
+            f"    - {{name: good, command: [sh, '{{socket}}'], ulimits: {ulimits}}}\n"
             f"    - {{name: other, command: [{command}, '{{socket}}']}}\n"
         )
         status, lines = self.run_command("check-config", path)
@@ -146,6 +148,14 @@ class ProcessTests(CommandCase):
         self.assertEqual(status, 1)
         self.assertIn("spawner.profiles[1].command: the program", lines[0])
         self.assertIn("is not executable", lines[0])
+
+    def test_limits(self) -> None:
+        self.assertEqual(self.check("sh", ulimits="{nofile: {soft: 1024, hard: 2048}}")[0], 0)
+        for ulimits, words in (("{files: 9}", "“files”"), ("{nofile: many}", "whole number")):
+            status, (line,) = self.check("sh", ulimits=ulimits)
+            self.assertEqual(status, 1)
+            self.assertTrue(line.startswith("spawner.profiles[0].ulimits: The profile"), line)
+            self.assertIn(words, line)
 
     def test_the_data_folder(self) -> None:
         self.write("", "taken")
