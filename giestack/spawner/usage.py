@@ -12,25 +12,37 @@ class Usage:
     """Is told of a session's requests; its `giestack.spawner.entrance.Use`.
 
     :ivar last: the clock's seconds at which it was last used; at first, when this was made.
-    :ivar polling: where the session is known to be a Jupyter server, the path of its API with a
-        slash at the end, as the server itself sees it: ``{base}api/``. An open page asks there
-        every few seconds for kernels, sessions, terminals and files, with nobody in front of
-        it, so to read there is no use. Its kernels' channels are the exception. None:
-        everything is use.
     """
 
-    __slots__ = ("_clock", "last", "polling")
+    __slots__ = ("_clock", "_polled", "_polling", "last")
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
+        self._polling: bytes | None = None
+        self._polled: tuple[bytes, ...] = ()
         self.last = clock.seconds()
-        self.polling: bytes | None = None
+
+    @property
+    def polling(self) -> bytes | None:
+        """Where the session is known to be a Jupyter server, the path of its API: ``{base}api/``.
+
+        As the server itself sees it. An open page asks there every few seconds for kernels,
+        sessions, terminals and files, and at ``{base}lab/api/`` for workspaces, with nobody in
+        front of it. So to read there is no use, but for the channels of a kernel. None:
+        everything is use.
+        """
+        return self._polling
+
+    @polling.setter
+    def polling(self, path: bytes | None) -> None:
+        self._polling = path
+        self._polled = () if path is None else (path, path.removesuffix(b"api/") + b"lab/api/")
 
     def __call__(self, method: bytes, target: bytes) -> Callable[[], None] | None:
-        polling = self.polling
-        if polling is not None and method in _READING and target.startswith(polling):
-            path = target[len(polling) :].partition(b"?")[0]
-            if not (path.startswith(b"kernels/") and path.endswith(_CHANNELS)):
+        polled = self._polled
+        if polled and method in _READING and target.startswith(polled):
+            path = target.partition(b"?")[0]
+            if not (path.startswith(polled[0] + b"kernels/") and path.endswith(_CHANNELS)):
                 return None
         return self.touch
 

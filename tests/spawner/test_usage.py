@@ -45,7 +45,16 @@ class UsageTests(SynchronousTestCase):
         ):  # fmt: skip
             for method in (b"GET", b"HEAD"):
                 self.assertFalse(self.counts(method, API + path), path)
+        for path in (b"workspaces?17", b"settings"):
+            self.assertFalse(self.counts(b"GET", b"/giestack/session/abc/lab/api/" + path))
         self.assertEqual(self.usage.last, 100)
+        self.assertEqual(self.usage.polling, API)
+
+    def test_it_may_turn_out_to_be_something_else(self) -> None:
+        self.usage.polling = API
+        self.usage.polling = None
+        self.assertIsNone(self.usage.polling)
+        self.assertTrue(self.counts(b"GET", API + b"kernels"))
 
     def test_everything_else_is(self) -> None:
         self.usage.polling = API
@@ -58,7 +67,9 @@ class UsageTests(SynchronousTestCase):
             (b"GET", API + b"kernels/k1/channels?session_id=1"),
             (b"GET", API[:-1]),
             (b"GET", b"/giestack/session/abc/lab"),
-            (b"GET", b"/giestack/session/abc/lab/api/settings"),
+            (b"PUT", b"/giestack/session/abc/lab/api/settings/x"),
+            (b"GET", b"/giestack/session/abc/lab/tree/a.ipynb"),
+            (b"GET", b"/lab/api/workspaces"),
             (b"GET", b"/giestack/session/abc/terminals/websocket/1"),
             (b"GET", b"/giestack/session/abc/files/api/x"),
         ):
