@@ -65,6 +65,15 @@ class EndpointsTests(SynchronousTestCase):
         self.assertIs(self.endpoints(Address("127.0.0.1", 80)), one)
         self.assertIsNot(self.endpoints(Address("127.0.0.1", 81)), one)
 
+    def test_another_timeout(self) -> None:
+        address = Address("127.0.0.1", 80)
+        before = self.endpoints(address)
+        self.endpoints.configure(7)
+        after = self.endpoints(address)
+        self.assertIsNot(after, before)
+        after.connect(self.factory)
+        self.assertEqual(self.reactor.tcpClients[-1][3], 7)
+
 
 class CertificateTests(SynchronousTestCase):
     def test_files_without_a_certificate(self) -> None:

@@ -1,10 +1,14 @@
 """The front door: connections counted, deadlines kept, an orderly end."""
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.proxy.decision import Refuse
 from giestack.proxy.front import Front, Limits
+from giestack.proxy.head import GuardedNames
 from tests.proxy.memory import House, Wire, answer, get
+from tests.proxy.test_tunnel import SWITCHED, UPGRADE
 
 
 class CountTests(SynchronousTestCase):
@@ -42,6 +46,77 @@ class CountTests(SynchronousTestCase):
     def test_reasons(self) -> None:
         self.assertEqual(Front.reason(404), b"Not Found")
         self.assertEqual(Front.reason(431), b"Request Header Fields Too Large")
+
+
+class OtherRulesTests(SynchronousTestCase):
+    """The front door is told other rules while connections are open."""
+
+    def setUp(self) -> None:
+        self.house = House()
+        self.client = self.house.connect()
+        self.ask()
+
+    def ask(self) -> Wire:
+        """Send a request that the backend then answers; returns the backend's end."""
+        self.client.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-User: root\r\n\r\n")
+        wire: Wire = self.house.backends[-1]
+        return wire
+
+    def configure(self, **other: Any) -> None:
+        front = self.house.front
+        rules: dict[str, Any] = {
+            "decide": front.decide,
+            "local": front.local,
+            "refusal_page": front.refusal_page,
+            "guarded": front.guarded,
+            "limits": front.limits,
+            "trusted": front.trusted,
+        }
+        front.configure(**{**rules, **other})
+
+    def answer(self) -> None:
+        self.house.backends[-1].send(answer(b"ok"))
+
+    def test_names_that_are_guarded_from_now_on(self) -> None:
+        self.assertIn(b"X-User: root\r\n", self.house.backends[-1].take())
+        self.answer()
+        self.configure(guarded=GuardedNames(identity_headers=frozenset((b"x-user",))))
+        self.assertNotIn(b"X-User", self.ask().take())
+
+    def test_fronts_that_are_trusted_from_now_on(self) -> None:
+        self.answer()
+        told = b"GET / HTTP/1.1\r\nHost: a\r\nX-Real-IP: 198.51.100.7\r\n\r\n"
+        self.client.send(told)
+        self.assertEqual(self.house.requests[-1].seen.address, b"203.0.113.9")
+        self.answer()
+        self.configure(trusted=frozenset((b"203.0.113.9",)), scheme=b"https")
+        self.client.send(told)
+        seen = self.house.requests[-1].seen
+        self.assertEqual((seen.address, seen.scheme), (b"198.51.100.7", b"https"))
+
+    def test_what_is_under_way_goes_on(self) -> None:
+        self.configure(limits=Limits(idle_timeout=1))
+        self.answer()
+        self.assertTrue(self.client.take().endswith(b"ok"))
+        self.house.pass_time(2)
+        self.assertTrue(self.client.closing)
+
+    def test_decisions(self) -> None:
+        self.answer()
+        self.client.take()
+        self.configure(decide=lambda request: Refuse(403, "not-owner", "No."))
+        self.client.send(get())
+        self.assertTrue(self.client.take().startswith(b"HTTP/1.1 403 "))
+
+    def test_a_tunnel_stays(self) -> None:
+        self.answer()
+        tunnel = self.house.connect()
+        tunnel.send(get("/ws", *UPGRADE))
+        self.house.backends[-1].send(SWITCHED)
+        tunnel.take()
+        self.configure(guarded=GuardedNames())
+        tunnel.send(b"on and on")
+        self.assertTrue(self.house.backends[-1].take().endswith(b"on and on"))
 
 
 class DeadlineTests(SynchronousTestCase):
@@ -145,6 +220,13 @@ class EndTests(SynchronousTestCase):
         late.send(get())
         self.assertIn(b"Connection: close\r\n", late.take())
         self.assertTrue(late.closing)
+
+    def test_what_never_ends_by_itself_is_told_of_the_end(self) -> None:
+        told: list[str] = []
+        self.house.front.when_draining.append(lambda: told.append("draining"))
+        self.assertEqual(told, [])
+        self.house.front.drain()
+        self.assertEqual(told, ["draining"])
 
     def test_draining_twice(self) -> None:
         client = self.house.connect()

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.address import Address
 from giestack.proxy.backend import BackendConnection
-from giestack.proxy.pool import IDLE_LIMIT, IDLE_PER_ADDRESS, LEAVE_LIMIT, Pool
+from giestack.proxy.pool import IDLE_LIMIT, IDLE_PER_ADDRESS, LEAVE_LIMIT, UNREACHABLE, Pool
 from tests.proxy.memory import BACKEND, Backends, Wire
 
 OTHER = Address("127.0.0.1", 9001)
@@ -122,3 +122,17 @@ class PoolTests(SynchronousTestCase):
 
             attempt: Deferred[Any] = Pool(self.clock, endpoint_for).connect(BACKEND)
             self.failureResultOf(attempt, type(error))
+
+    def test_what_does_not_answer_is_news_once(self) -> None:
+        self.assertTrue(self.pool.unreachable(BACKEND))
+        self.assertFalse(self.pool.unreachable(BACKEND))
+        self.assertTrue(self.pool.unreachable(OTHER))
+        self.made()
+        # It answers again: the next time is news again.
+        self.assertTrue(self.pool.unreachable(BACKEND))
+        self.assertFalse(self.pool.unreachable(OTHER))
+
+    def test_only_so_many_are_remembered(self) -> None:
+        for port in range(UNREACHABLE + 1):
+            self.assertTrue(self.pool.unreachable(Address("127.0.0.1", port)))
+        self.assertTrue(self.pool.unreachable(Address("127.0.0.1", 0)))
