@@ -56,5 +56,22 @@ class PartTests(SynchronousTestCase):
         self.assertEqual(self.done[3:], ["stop door", "stop log", "stop database"])
         self.assertEqual(len(self.flushLoggedErrors(OSError, ZeroDivisionError)), 2)
 
-    def test_there_is_always_a_log_to_reopen(self) -> None:
-        Giestack().reopen_logs()
+    def test_sighup(self) -> None:
+        giestack = Giestack()
+        giestack.startService()
+        # Where nothing is to be done, nothing happens.
+        giestack.hang_up()
+        giestack.reopen_logs = lambda: self.done.append("logs")
+        giestack.reload = lambda: self.done.append("reload")
+        giestack.hang_up()
+        self.assertEqual(self.done, ["logs", "reload"])
+
+    def test_sighup_before_the_start_and_after_the_end(self) -> None:
+        giestack = Giestack()
+        giestack.reopen_logs = lambda: self.done.append("logs")
+        giestack.reload = lambda: self.done.append("reload")
+        giestack.hang_up()
+        giestack.startService()
+        self.successResultOf(giestack.stopService())
+        giestack.hang_up()
+        self.assertEqual(self.done, [])

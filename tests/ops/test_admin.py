@@ -251,8 +251,14 @@ class ControlTests(AdminTestCase):
 
     def test_another_token(self):
         self.site = self.make_site(token=TOKEN)
-        self.site.configure("other")
+        self.site.configure("other", None)
         self.assertEqual(self.ask("/api/v1/x", headers=self.bearer(TOKEN))[0], 401)
         self.assertEqual(self.ask("/api/v1/x", headers=self.bearer("other"))[0], 404)
-        self.site.configure(None)
+        self.site.configure(None, None)
         self.assertEqual(self.ask("/api/v1/x", headers=self.bearer("other"))[0], 403)
+
+    def test_something_else_behind_the_door(self):
+        self.site = self.make_site(token=TOKEN)
+        self.site.configure(TOKEN, Control())
+        status, _, body = self.ask("/api/v1/x", "POST", self.bearer(TOKEN), b"{}")
+        self.assertEqual((status, body), (200, b"x {}"))

@@ -35,6 +35,14 @@ class EventLogTests(SynchronousTestCase):
         self.assertNotIn("quiet", self.written())
         self.assertIn("loud wörd", self.written())
 
+    def test_another_level_while_it_writes(self) -> None:
+        log = Logger("giestack.test", observer=self.observer())
+        log.debug("quiet")
+        self.log.level = LogLevel.debug
+        log.debug("loud")
+        self.assertNotIn("quiet", self.written())
+        self.assertIn("loud", self.written())
+
     def test_noise_is_left_out(self) -> None:
         observer = self.observer()
         Logger("twisted.web.client._HTTP11ClientFactory", observer=observer).info("Starting")

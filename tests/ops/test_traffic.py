@@ -177,6 +177,17 @@ class TrafficTests(SynchronousTestCase):
         self.assertEqual((traffic.take(), traffic.dropped), ([], 0))
         self.assertIsInstance(traffic.tallies["entry_point", 200], Tally)
 
+    def test_an_access_log_that_comes_and_goes(self):
+        self.finish()
+        self.traffic.keep(False)
+        self.finish()
+        # What waits already is not lost.
+        self.assertEqual(len(self.traffic.take()), 1)
+        self.finish()
+        self.traffic.keep(True)
+        self.finish()
+        self.assertEqual((len(self.traffic.take()), self.traffic.dropped), (1, 0))
+
     def test_told_by_the_front(self):
         client = make_front(self.clock, self.traffic).buildProtocol(None)
         client.makeConnection(ClientTransport(peerAddress=UNIXAddress("x")))

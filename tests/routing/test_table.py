@@ -329,6 +329,18 @@ class SourcesTests(SynchronousTestCase):
             path = b"/interactivetool/ep/3r3tktmrlsiv6/othertoken"
             self.assertIs(self.found(table, path), other)
 
+    def test_sources_come_and_go(self):
+        table = RouteTable(Prefixes(), sources=["a", "b"])
+        first, second = tool("k", "token", 1), tool("k", "token", 2)
+        table.replace("a", by_key([first]))
+        table.replace("b", by_key([second]))
+        table.keep(["c", "b", "a"])
+        self.assertIs(table.find(b"k", b"token"), second)
+        table.keep(["a"])
+        self.assertIs(table.find(b"k", b"token"), first)
+        table.keep([])
+        self.assertIsNone(table.find(b"k", b"token"))
+
     def test_the_same_in_two_sources_is_that_of_the_first_named(self):
         other = tool(JUPYTER.key, JUPYTER.token, 40009)
         table = RouteTable(Prefixes(), sources=["first", "second"])

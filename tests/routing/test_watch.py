@@ -145,6 +145,7 @@ class TroubleTests(WatchTestCase):
     def test_a_map_that_is_not_there_yet(self):
         watched = self.watch(MISSING)
         self.assertEqual(self.published, [routes()])
+        self.assertTrue(watched.known)
         ok, text = watched.health()
         self.assertTrue(ok)
         self.assertIn("is not there: Galaxy makes it", text)
@@ -186,6 +187,7 @@ class TroubleTests(WatchTestCase):
 
     def test_trouble_from_the_start_publishes_nothing(self):
         watched = self.watch(CORRUPT)
+        self.assertFalse(watched.known)
         self.assertEqual(self.published, [])
         self.assertEqual(watched.health(), (False, "/srv/map.sqlite is no SQLite database"))
 
@@ -211,6 +213,7 @@ class TroubleTests(WatchTestCase):
     def test_before_the_first_look(self):
         watched = self.a_watch()
         self.assertEqual(watched.health(), (False, "/srv/map.sqlite: not read yet"))
+        self.assertFalse(watched.known)
 
     def test_what_nobody_thought_of_does_not_end_the_watch(self):
         watched = self.watch(reading("a"))
