@@ -1,7 +1,9 @@
 """Hooks: what a site adds to the life of its sessions."""
 
+import sys
 from collections.abc import Callable, Coroutine, Mapping
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -90,6 +92,23 @@ class LoadTests(HookCase):
         for kind in KINDS:
             self.assertIn(self.result_of(getattr(hooks, kind)(SESSION)), (None, {}))
         self.assertEqual(hooks.names, [])
+
+    def test_installed_with_a_distribution(self) -> None:
+        folder = Path(self.mktemp()).absolute()
+        metadata = folder / "giestack_test_site-1.0.dist-info"
+        metadata.mkdir(parents=True)
+        (metadata / "METADATA").write_text("Name: giestack-test-site\nVersion: 1.0\n")
+        (metadata / "entry_points.txt").write_text(
+            "[giestack.hooks]\noursite = giestack_test_site\n"
+        )
+        (folder / "giestack_test_site.py").write_text(
+            "async def before_spawn(session):\n    return {'WHO': session.owner.username}\n"
+        )
+        self.patch(sys, "path", [*sys.path, str(folder)])
+        self.addCleanup(sys.modules.pop, "giestack_test_site", None)
+        hooks = Hooks.load(self.clock)
+        self.assertEqual(hooks.names, ["oursite"])
+        self.assertEqual(self.result_of(hooks.before_spawn(SESSION)), {"WHO": "alice"})
 
     def test_a_module_with_some_of_them(self) -> None:
         hooks = self.load(point("site", "module"))
