@@ -227,6 +227,7 @@ class Assembly:
             policy,
             spawner.entrance if spawner else no_entrance,
             host.use_of(settings.galaxy),
+            lambda: self._maps.known,
         )
         rules: Rules = {
             "decide": gate,
