@@ -12,7 +12,6 @@ from giestack.site.asked import Answer, Asked
 from giestack.site.demo import DemoPage
 from giestack.site.endpoint import Endpoint, Handler, Nothing, OwnSite
 from giestack.site.launch_page import LaunchPage
-from giestack.site.operations import Operations
 from giestack.site.refusals import RefusalPages
 from giestack.site.session_page import SessionPages
 from giestack.site.spawning import Spawning
@@ -30,15 +29,13 @@ def make_site(
     origins: frozenset[bytes] = frozenset(),
     demo: DemoPage | None = None,
     spawning: Spawning | None = None,
-    streams: Streams | None = None,
-    operations: Operations | None = None,
+    api: Api | None = None,
 ) -> OwnSite:
     """Return the Site for `giestack.proxy.local.OwnPages`.
 
     ``reactor`` is an `IReactorTime`; ``now`` the time, aware and in UTC; ``origins`` are the
     origins, in lower case, whose pages may change things through the API, beside our own.
-    ``spawning`` is the spawner, where it is on; ``streams`` are to be ended when giestack stops;
-    ``operations`` is for administrators.
+    ``spawning`` is the spawner, where it is on; ``api`` is what programs use.
     """
 
     def endpoint(handlers: dict[bytes, Handler]) -> Endpoint:
@@ -49,14 +46,7 @@ def make_site(
 
     top = endpoint({b"GET": to_start})
     top.putChild(b"", endpoint({b"GET": StartPage(refusals, tools, now, spawning)}))
-    api = Api(
-        refusals,
-        tools,
-        origins,
-        streams=streams or Streams(reactor),
-        spawning=spawning,
-        operations=operations,
-    )
+    api = api or Api(refusals, tools, origins, streams=Streams(reactor), spawning=spawning)
     top.putChild(b"api", api.resource())
     if spawning is not None:
         launch = LaunchPage(refusals, spawning, now)

@@ -49,7 +49,7 @@ class Source(Protocol):
     def start(self, wake: Wake) -> None:
         """Begin; ``wake`` is to be called whenever there is something to take.
 
-        It may ask for it at once, and even say that it is over, where it is told of no room.
+        Told that there is no room it takes at once, and may even stop.
         """
 
     def take(self) -> bytes | None:

@@ -17,9 +17,13 @@ from giestack.proxy.decision import Local, Request
 from giestack.proxy.head import GuardedNames, RequestFields, Seen
 from giestack.proxy.local import OwnPages
 from giestack.proxy.response_parser import Fields, ParsedHead
+from giestack.site.api import Api
 from giestack.site.links import Links
+from giestack.site.operations import Operations
 from giestack.site.pages import make_site
 from giestack.site.refusals import RefusalPages
+from giestack.site.spawning import Spawning
+from giestack.site.streams import Streams
 from giestack.site.tool_url import ToolPlaces
 from giestack.site.tools import Tools
 from giestack.visitor import Anonymous, Identity
@@ -193,9 +197,20 @@ def pages_of(
     links: Links | None = None,
     origins: frozenset[bytes] = frozenset(),
     clock: Clock | None = None,
-    **more: Any,
+    spawning: Spawning | None = None,
+    streams: Streams | None = None,
+    operations: Operations | None = None,
 ) -> Site:
-    """The own pages over a Galaxy, without the demo; ``more`` is for `make_site`."""
+    """The own pages over a Galaxy, without the demo; see `make_site` and `Api`."""
     clock = clock or Clock()
     refusals = RefusalPages(links or Links(galaxy_url="http://127.0.0.1:8080/"), clock)
-    return make_site(clock, refusals, galaxy.tools(), lambda: NOW, origins=origins, **more)
+    tools = galaxy.tools()
+    api = None
+    if streams is not None or operations is not None:
+        streams = streams or Streams(clock)
+        api = Api(
+            refusals, tools, origins, streams=streams, spawning=spawning, operations=operations
+        )
+    return make_site(
+        clock, refusals, tools, lambda: NOW, origins=origins, spawning=spawning, api=api
+    )
