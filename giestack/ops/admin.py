@@ -140,12 +140,12 @@ class _Api(_Page):
     def __init__(self, token: str | None, control: IResource | None) -> None:
         super().__init__()
         self.token = token
-        self._control = control
+        self.control = control
 
     def getChild(self, path: bytes, request: Request) -> IResource:
         if path != b"v1":
             return _Page()
-        return self._refusal(request) or self._control or _Page()
+        return self._refusal(request) or self.control or _Page()
 
     def _refusal(self, request: Request) -> _Page | None:
         if not self.token:
@@ -207,9 +207,10 @@ class AdminSite(Site):
             root, requestFactory=_BoundedRequest, parsePOSTFormSubmission=False, reactor=reactor
         )
 
-    def configure(self, token: str | None) -> None:
-        """Take another token from now on."""
+    def configure(self, token: str | None, control: IResource | None) -> None:
+        """Take another token, and have something else behind it, from now on."""
         self._api.token = token
+        self._api.control = control
 
     def log(self, request: Any) -> None:
         """Write nothing: probes come every few seconds, and a target could hold a secret."""

@@ -43,6 +43,11 @@ class Pool:
         self.opened = 0
         self.reused = 0
 
+    @property
+    def kept(self) -> int:
+        """How many idle connections there are."""
+        return sum(map(len, self._idle.values()))
+
     def idle(self, address: Address) -> BackendConnection | None:
         """An idle connection to an address, or None."""
         waiting = self._idle.get(address)

@@ -12,7 +12,7 @@ named first wins.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
 from types import MappingProxyType
@@ -192,6 +192,12 @@ class RouteTable:
             return
         at = self._names.index(source)
         self._sources = (*self._sources[:at], entry_points, *self._sources[at + 1 :])
+
+    def by_source(self) -> Mapping[str, Collection[EntryPoint]]:
+        """All entry points, by the source that they come from."""
+        return {
+            name: source.values() for name, source in zip(self._names, self._sources, strict=True)
+        }
 
     def __len__(self) -> int:
         return sum(map(len, self._sources))

@@ -27,7 +27,7 @@ class Connections:
 
     :ivar clients: of visitors, tunnels among them.
     :ivar tunnels: WebSocket tunnels.
-    :ivar backends: to backends, idle ones among them.
+    :ivar backends: to backends, idle ones that are kept for the next request.
     """
 
     clients: int

@@ -168,7 +168,7 @@ class Session:
 
     def probe(self, address: Address) -> None:
         self._launched = True
-        self.standing.address = address
+        self.standing.address, self.standing.message = address, ""
         self._run(self._probe(address))
 
     def publish(self) -> None:

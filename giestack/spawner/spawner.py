@@ -83,6 +83,7 @@ class Spawner:
         self.culler = Culler(clock, self._all)
         self._clock = clock
         self._engines = engines
+        self._questions = {engine.name: self._ask_of(engine) for engine in engines}
         self._prefix = prefix
         self._new_id = new_id
         self._audit = audit
@@ -293,24 +294,26 @@ class Spawner:
         session = self._sessions.get(session_id)
         return session.entrance if session else None
 
+    def entrances(self) -> Sequence[Entrance]:
+        """The ways into all sessions."""
+        return [session.entrance for session in self._sessions.values()]
+
     def states(self) -> Mapping[str, int]:
         """How many sessions are in each state."""
         counted = Counter(session.state for session in self._sessions.values())
         return {state: counted[state] for state in STATES}
 
-    def troubles(self, engine: Engine) -> Deferred[Sequence[str]]:
-        """What would keep an engine from starting what is configured."""
-        return engine.troubles(list(self._profiles.values()))
+    def questions(self) -> Mapping[str, Callable[[], Deferred[Sequence[str]]]]:
+        """What to ask each engine to see whether all profiles could start there, by its name."""
+        return {f"engine {name}": ask for name, ask in self._questions.items()}
+
+    def _ask_of(self, engine: Engine) -> Callable[[], Deferred[Sequence[str]]]:
+        return lambda: engine.troubles(list(self._profiles.values()))
 
     @property
     def queued(self) -> int:
         """How many sessions wait for room."""
         return len(self._queue)
-
-    @property
-    def engines(self) -> Sequence[Engine]:
-        """What runs sessions."""
-        return self._engines
 
     # The rest.
 

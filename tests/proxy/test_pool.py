@@ -35,8 +35,10 @@ class PoolTests(SynchronousTestCase):
         first, second = self.made(), self.made()
         self.pool.give_back(first)
         self.pool.give_back(second)
+        self.assertEqual(self.pool.kept, 2)
         self.assertIs(self.pool.idle(BACKEND), second)
         self.assertIs(self.pool.idle(BACKEND), first)
+        self.assertEqual(self.pool.kept, 0)
         self.assertIsNone(self.pool.idle(BACKEND))
         self.assertEqual((self.pool.opened, self.pool.reused), (2, 2))
 

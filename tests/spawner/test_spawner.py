@@ -247,8 +247,11 @@ class FigureTests(SpawnerCase):
 
     def test_troubles_are_the_engines(self) -> None:
         self.engine.trouble_of["jupyter"] = "no such program"
-        [engine] = self.spawner.engines
-        self.assertEqual(self.successResultOf(self.spawner.troubles(engine)), ["no such program"])
+        [(name, ask)] = self.spawner.questions().items()
+        self.assertEqual(name, "engine fake")
+        self.assertEqual(self.successResultOf(ask()), ["no such program"])
+        # Those who ask recognise the question by it.
+        self.assertIs(self.spawner.questions()[name], ask)
 
 
 PEOPLE = (ALICE, BOB, ADMIN)
