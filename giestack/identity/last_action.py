@@ -4,6 +4,7 @@ Galaxy ends sessions that ask it nothing for ``session_duration``. Who works in 
 Galaxy nothing. This is the only thing that giestack ever writes into Galaxy's database.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -24,6 +25,14 @@ MOST = 10_000
 """Sessions that one write tells of; SQLite takes 32,766 values in a statement."""
 
 _STOP_SECONDS = 2.0
+
+# What an open JupyterLab asks every few seconds, with nobody in front of it; at
+# lab/api/workspaces it also writes.
+_POLLED = re.compile(
+    rb"[^?]*/api/(?:(?:contents|events|kernels|kernelspecs|me|metrics|sessions|status|terminals)"
+    rb"(?:/[^?]*)?|(workspaces)(?:/[^?]*)?)(?:\?|\Z)"
+)
+_CHANNELS = re.compile(rb"[^?]*/channels(?:\?|\Z)")
 
 _session = table(
     "galaxy_session",
@@ -97,12 +106,13 @@ class LastAction:
     def use_of(self, visitor: Identity | Anonymous, use: Use | None) -> Use:
         """What the front door is to tell of requests of a visitor.
 
-        :param use: who wants to know of them too, and says which of them are use; None: all are.
+        :param use: who wants to know of them too, and says which of them are use; None: all are,
+            but what looks as if an open page asks it by itself.
         """
 
         def told(method: bytes, target: bytes) -> Callable[[], None] | None:
             if use is None:
-                return lambda: self.used(visitor)
+                return None if _by_itself(method, target) else lambda: self.used(visitor)
             touch = use(method, target)
             if touch is None:
                 return None
@@ -140,3 +150,13 @@ class LastAction:
         if self._failing:
             self.log.info("last_action can be written again")
         self._failing = False
+
+
+def _by_itself(method: bytes, target: bytes) -> bool:
+    """Whether a Jupyter page would ask this with nobody in front of it."""
+    polled = _POLLED.match(target)
+    if polled is None:
+        return False
+    if polled[1] is not None:
+        return True
+    return method in (b"GET", b"HEAD") and not _CHANNELS.match(target)

@@ -27,9 +27,9 @@ class Usage:
         """Where the session is known to be a Jupyter server, the path of its API: ``{base}api/``.
 
         As the server itself sees it. An open page asks there every few seconds for kernels,
-        sessions, terminals and files, and at ``{base}lab/api/`` for workspaces, with nobody in
-        front of it. So to read there is no use, but for the channels of a kernel. None:
-        everything is use.
+        sessions, terminals and files, and at ``{base}lab/api/`` it reads and writes its own
+        layout (``workspaces``) as often, with nobody in front of it. So that is no use, but for
+        the channels of a kernel. None: everything is use.
         """
         return self._polling
 
@@ -40,11 +40,13 @@ class Usage:
 
     def __call__(self, method: bytes, target: bytes) -> Callable[[], None] | None:
         polled = self._polled
-        if polled and method in _READING and target.startswith(polled):
-            path = target.partition(b"?")[0]
-            if not (path.startswith(polled[0] + b"kernels/") and path.endswith(_CHANNELS)):
-                return None
-        return self.touch
+        if not polled or not target.startswith(polled):
+            return self.touch
+        if target.startswith(polled[1] + b"workspaces"):
+            return None
+        path = target.partition(b"?")[0]
+        to_kernel = path.startswith(polled[0] + b"kernels/") and path.endswith(_CHANNELS)
+        return None if method in _READING and not to_kernel else self.touch
 
     def touch(self) -> None:
         """It is used now."""

@@ -220,7 +220,29 @@ class UseTests(SynchronousTestCase):
     def use(self, method, target):
         return None if method == b"GET" else lambda: self.touched.append(target)
 
-    def test_everything_is_use_of_a_tool(self):
+    def test_a_forgotten_page_of_a_tool_keeps_no_login_alive(self):
+        used: Any = self.last_action.use_of(user(5), None)
+        for method, target in (
+            (b"GET", b"/base/api/kernels?17"),
+            (b"HEAD", b"/api/sessions"),
+            (b"GET", b"/api/contents/a/b.ipynb?content=1"),
+            (b"GET", b"/api/events/subscribe"),
+            (b"GET", b"/base/lab/api/workspaces?17"),
+            (b"PUT", b"/base/lab/api/workspaces/default?17"),
+        ):
+            self.assertIsNone(used(method, target), target)
+        for method, target in (
+            (b"POST", b"/base/api/kernels?17"),
+            (b"PUT", b"/api/contents/a"),
+            (b"GET", b"/api/kernels/k1/channels?session_id=1"),
+            (b"GET", b"/api/kernelsx"),
+            (b"GET", b"/lab?x=/api/kernels"),
+            (b"GET", b"/lab/tree/a.ipynb"),
+            (b"GET", b"/"),
+        ):
+            self.assertIsNotNone(used(method, target), target)
+
+    def test_everything_else_is_use_of_a_tool(self):
         used: Any = self.last_action.use_of(user(5), None)
         touch = used(b"GET", b"/lab")
         self.assertEqual(self.written(), [])

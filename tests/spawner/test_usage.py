@@ -47,6 +47,8 @@ class UsageTests(SynchronousTestCase):
                 self.assertFalse(self.counts(method, API + path), path)
         for path in (b"workspaces?17", b"settings"):
             self.assertFalse(self.counts(b"GET", b"/giestack/session/abc/lab/api/" + path))
+        workspace = b"/giestack/session/abc/lab/api/workspaces/default?17"
+        self.assertFalse(self.counts(b"PUT", workspace))
         self.assertEqual(self.usage.last, 100)
         self.assertEqual(self.usage.polling, API)
 
