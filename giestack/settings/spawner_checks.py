@@ -14,6 +14,8 @@ NO_ISOLATION = (
     "no isolation: sessions run as the user that giestack runs as, and whoever may start one may "
     "do what that user may; for trying out only"
 )
+SHORT = 60
+"""Seconds of idleness or life below which somebody must have meant minutes or hours."""
 FOR_CONTAINERS = (
     *("image", "user", "volumes", "cpus", "shm_size", "cap_add", "read_only"),
     *("tmpfs", "devices", "network"),
@@ -39,6 +41,7 @@ def check_spawner(spawner: SpawnerSettings, report: Report) -> None:
         _check_templates(path, profile, report)
         _check_names(path, profile, report)
         _check_paths(path, profile, report)
+        _check_times(path, profile, report)
         if only_processes:
             _check_process(path, profile, report)
         else:
@@ -110,6 +113,16 @@ def _check_paths(path: str, profile: Profile, report: Report) -> None:
             report.problem(f"{path}.{key}", "a '#' is for browsers and never sent; leave it out")
         if {".", ".."} & set(unquote(text.partition("?")[0]).split("/")):
             report.problem(f"{path}.{key}", f"{text!r} must not have '.' or '..' between slashes")
+
+
+def _check_times(path: str, profile: Profile, report: Report) -> None:
+    times = {"idle_timeout": profile.idle_timeout, "max_lifetime": profile.max_lifetime}
+    for key, seconds in times.items():
+        if 0 < seconds < SHORT:
+            report.warn(
+                f"{path}.{key}",
+                f"{seconds:g} seconds (that is the unit) are too few to work in; 0 is no limit",
+            )
 
 
 def _check_container(path: str, profile: Profile, report: Report) -> None:

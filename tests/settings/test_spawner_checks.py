@@ -95,6 +95,16 @@ class SpawnerCheckTests(CheckCase):
                 self.assert_profile(keys, f"{key}: '{path}' must not have '.' or '..'")
         self.assert_profile("path: '/lab#a'", "spawner.profiles[0].path: a '#' is for browsers")
 
+    def test_times(self) -> None:
+        listening = "command: ['{socket}']"
+        for key in ("idle_timeout", "max_lifetime"):
+            for seconds in ("0", "60"):
+                self.assert_process(f"{listening}, {key}: {seconds}")
+            self.assert_process(
+                f"{listening}, {key}: 8.5",
+                f"spawner.profiles[0].{key}: 8.5 seconds (that is the unit) are too few",
+            )
+
     def assert_profile(self, keys: str, *words: str) -> None:
         self.assert_spawner(f"profiles: [{{name: a, image: x, {keys}}}]", *words)
 
