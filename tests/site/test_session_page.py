@@ -51,6 +51,17 @@ class ProgressTests(PageCase):
         self.assertIn("Pulling the image: 12 of 48 MB", text)
         self.assertIn('aria-label="How far it is"></progress>', self.text("queued"))
 
+    def test_who_listens_hears_of_steps_and_not_of_every_byte(self) -> None:
+        for state, words in (
+            ("queued", "Waiting: Wait for a place, 2nd in the queue"),
+            ("pulling", "Starting: Fetch the image"),
+            ("starting", "Starting: Start"),
+            ("stopping", "Stopping"),
+            ("ready", "Running"),
+            ("stopped", "Stopped. It was idle for an hour."),
+        ):
+            self.assertIn(f'id="status" role="status">{words}</p>', self.text(state))
+
     def test_its_place_in_the_queue(self) -> None:
         self.assertIn("(2nd in the queue)", self.text("queued"))
 
@@ -130,7 +141,7 @@ class EndedTests(PageCase):
     def test_a_failure_tells_why(self) -> None:
         text = self.text("failed")
         self.assertIn("<title>Failed: JupyterLab", text)
-        self.assertIn('role="status">exit status 1</span>', text)
+        self.assertIn('role="status">Failed. exit status 1</p>', text)
         self.assertIn("OSError: no &lt;space&gt; left</pre>", text)
         self.assertIn('tabindex="0"', text)
         self.assertIn("Start again", text)
