@@ -12,7 +12,14 @@ from giestack.site.entitled import NOT_OWNER, refusal_of
 from giestack.site.refusals import RefusalPages
 from giestack.site.session_json import described_profile, described_session
 from giestack.site.session_request import wanted
-from giestack.site.session_streams import EVENTS, LINES, FollowedLines, MomentEvents, as_lines
+from giestack.site.session_streams import (
+    EVENTS,
+    LINES,
+    MOST_LINES,
+    FollowedLines,
+    MomentEvents,
+    as_lines,
+)
 from giestack.site.spawning import Spawning
 from giestack.site.streams import Streams, text_fields
 from giestack.spawner.engine import EngineError
@@ -21,9 +28,6 @@ from giestack.visitor import Identity
 
 TAIL = 100
 """Lines of a log where nobody says how many."""
-
-MOST_LINES = 1000
-"""Lines of a log that one may ask for."""
 
 _STOPPING = Moment(state="stopping", step="stopping", message="Stopping")
 _FOLLOW = {"0": False, "false": False, "1": True, "true": True}

@@ -15,6 +15,9 @@ LINES = b"text/plain; charset=utf-8"
 LONGEST = 256 * 1024
 """Bytes of lines that wait for a client that does not read them."""
 
+MOST_LINES = 1000
+"""Lines of a log that one may ask for."""
+
 _ENOUGH = 64 * 1024
 
 _RETRY = b"retry: 2000\n"
@@ -82,8 +85,9 @@ class MomentEvents:
 class FollowedLines:
     """The last lines that a session has printed, and each further one.
 
-    A `giestack.site.streams.Source`. For a client that does not read, the last `LONGEST` bytes
-    are kept, and it is told how many lines were left out.
+    A `giestack.site.streams.Source`. It goes on while the session is started, and started again.
+    For a client that does not read, the last `LONGEST` bytes are kept, and it is told how many
+    lines were left out.
     """
 
     idle = b""
@@ -95,18 +99,20 @@ class FollowedLines:
         self._tail = tail
         self._wake: Wake = _nothing
         self._leave: Callable[[], None] = _nothing
+        self._leave_moments: Callable[[], None] = _nothing
         self._lines: deque[bytes] = deque()
         self._size = 0
         self._left_out = 0
+        self._following = False
         self._over = False
         self._stopped = False
 
     def start(self, wake: Wake) -> None:
         self._wake = wake
-        leave = self._spawning.follow(self._session_id, self._tail, self._line, self._ended)
-        if self._stopped:
-            leave()
-        self._leave = leave
+        self._follow(self._tail)
+        if not self._over and not self._stopped:
+            leave = self._spawning.subscribe(self._session_id, self._changed, self._ended)
+            self._leave_moments = leave
 
     def take(self) -> bytes | None:
         if not self._lines:
@@ -121,6 +127,29 @@ class FollowedLines:
     def stop(self) -> None:
         self._stopped = True
         self._leave()
+        self._leave_moments()
+
+    def _follow(self, tail: int) -> None:
+        self._following = True
+        leave = self._spawning.follow(self._session_id, tail, self._line, self._fell_silent)
+        if self._stopped:
+            leave()
+        else:
+            self._leave = leave
+
+    def _fell_silent(self) -> None:
+        self._following = False
+        view = self._spawning.view(self._session_id)
+        if view is None or view.moment.state == "ready" or view.moment.state in ENDED:
+            self._ended()
+
+    def _changed(self, moment: Moment) -> None:
+        if self._following or self._over:
+            return
+        if moment.state in ENDED:
+            self._ended()
+        elif moment.state in ("starting", "ready"):
+            self._follow(MOST_LINES)
 
     def _line(self, line: str) -> None:
         encoded = as_lines([line])

@@ -273,14 +273,14 @@ class ControlTests(SynchronousTestCase):
         self.assertEqual((self.streams.open, self.spawning.listeners), (0, 0))
 
     def test_logs(self) -> None:
-        self.spawning.lines["s1"] = ["one", "two"]
-        self.assertTrue(self.send("sessions/s1/logs?tail=1").value().endswith(b"\r\n\r\ntwo\n"))
-        transport = self.send("sessions/s1/logs?tail=1&follow=1")
+        self.spawning.lines["s2"] = ["one", "two"]
+        self.assertTrue(self.send("sessions/s2/logs?tail=1").value().endswith(b"\r\n\r\ntwo\n"))
+        transport = self.send("sessions/s2/logs?tail=1&follow=1")
         self.assertTrue(transport.value().endswith(b"4\r\ntwo\n\r\n"))
-        self.spawning.fall_silent("s1")
+        self.spawning.fall_silent("s2")
         self.clock.advance(0)
         self.assertTrue(transport.value().endswith(b"0\r\n\r\n"))
-        transport = self.send("sessions/s1/logs?tail=1&follow=1")
+        transport = self.send("sessions/s2/logs?tail=1&follow=1")
         self.streams.end_all()
         self.assertFalse(transport.value().endswith(b"0\r\n\r\n"))
         self.assertTrue(transport.disconnecting)

@@ -417,7 +417,7 @@ class LogTests(SessionApiTestCase):
 
     def test_a_follower_who_goes(self) -> None:
         said = self.ask("sessions/s1/logs?follow=true")
-        self.assertEqual((self.spawning.listeners, self.streams.open), (1, 1))
+        self.assertEqual((self.spawning.listeners, self.streams.open), (2, 1))
         said.hang_up()
         self.assertEqual((self.spawning.listeners, self.streams.open), (0, 0))
 

@@ -1,6 +1,7 @@
 """What streams tell of a session."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -181,6 +182,61 @@ class LineTests(SynchronousTestCase):
         self.assertEqual(reader.take(), b"three\n")
         self.assertIsNone(reader.take())
 
+    def test_one_that_is_not_started_yet(self) -> None:
+        self.spawning = FakeSpawning(session("queued"))
+        reader = self.read(5)
+        self.spawning.fall_silent("s1")
+        self.assertEqual(reader.take(), b"")
+        for state in ("pulling", "creating"):
+            self.spawning.become("s1", state)
+            self.assertEqual(self.spawning.followers, {})
+        self.spawning.say("s1", "one", "two")
+        self.spawning.become("s1", "starting")
+        self.assertEqual(reader.take(), b"one\ntwo\n")
+        self.spawning.become("s1", "ready")
+        self.spawning.say("s1", "three")
+        self.assertEqual(reader.take(), b"three\n")
+        reader.source.stop()
+        self.assertEqual(self.spawning.listeners, 0)
+
+    def test_one_that_is_started_again(self) -> None:
+        reader = self.read(1)
+        self.spawning.become("s1", "stopping")
+        self.spawning.fall_silent("s1")
+        self.spawning.lines["s1"] = []
+        self.assertEqual(reader.take(), b"three\n")
+        self.assertEqual(reader.take(), b"")
+        self.spawning.become("s1", "starting")
+        self.spawning.say("s1", "new")
+        self.assertEqual(reader.take(), b"new\n")
+
+    def test_one_that_ends_while_it_is_silent(self) -> None:
+        for end in (
+            lambda: self.spawning.become("s1", "failed"),
+            lambda: self.spawning.forget("s1"),
+        ):
+            self.spawning = FakeSpawning(session("stopping"))
+            reader = self.read(1)
+            self.spawning.fall_silent("s1")
+            self.assertEqual(reader.take(), b"")
+            end()
+            self.assertIsNone(reader.take())
+
+    def test_one_that_has_ended(self) -> None:
+        class Ended(FakeSpawning):
+            def follow(
+                self, session_id: str, tail: int, line: Callable[[str], None], end: Any
+            ) -> Callable[[], None]:
+                line("its last words")
+                end()
+                return lambda: None
+
+        self.spawning = Ended(session("failed"))
+        reader = self.read(1)
+        self.assertEqual(reader.take(), b"its last words\n")
+        self.assertIsNone(reader.take())
+        self.assertEqual(self.spawning.listeners, 0)
+
     def test_much_at_once_does_not_wait_for_the_next_turn(self) -> None:
         reader = self.read(0)
         self.spawning.say("s1", "x" * 60_000)
@@ -224,7 +280,7 @@ class LineTests(SynchronousTestCase):
 
     def test_nobody_listens_any_more(self) -> None:
         reader = self.read(0)
-        self.assertEqual(self.spawning.listeners, 1)
+        self.assertEqual(self.spawning.listeners, 2)
         reader.source.stop()
         self.assertEqual(self.spawning.listeners, 0)
 

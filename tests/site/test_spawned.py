@@ -90,6 +90,21 @@ class SpawnedTests(SynchronousTestCase):
         self.world.pass_time(30)
         self.assertEqual(self.events(watched)[-1]["state"], "ready")
 
+    def test_the_log_from_before_the_start_until_after_the_next(self) -> None:
+        id = self.start()
+        followed = self.ask(f"sessions/{id}/logs?follow=1")
+        self.world.pass_time(30)
+        self.world.engine.say(id, "the first")
+        self.ask(f"sessions/{id}/restart", method="POST")
+        self.world.pass_time(30)
+        self.world.engine.say(id, "the second")
+        self.world.pass_time(1)
+        self.assertEqual(followed.text, "the first\nthe second\n")
+        self.assertFalse(followed.complete)
+        self.ask(f"sessions/{id}", method="DELETE")
+        self.world.pass_time(30)
+        self.assertTrue(followed.complete)
+
     def test_others(self) -> None:
         id = self.start()
         for method, name in (("GET", ""), ("DELETE", ""), ("GET", "/events"), ("GET", "/logs")):
