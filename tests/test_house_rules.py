@@ -78,6 +78,7 @@ UNTESTED = {
     "giestack/spawner/engine.py",
     "giestack/spawner/entrance.py",
     "giestack/spawner/view.py",
+    "giestack/spawner/surroundings.py",
     "giestack/site/operations.py",
     "giestack/site/spawning.py",
 }
