@@ -133,6 +133,8 @@ class LineLog(Generic[T]):
         """Write to another target, which is open; what waits still goes to the old one."""
         self._next.append(target)
         self._waiting.keep(target is not None)
+        if self._loop.running:
+            self._tick()
 
     def stop(self, patience: float = 2.0) -> Deferred[None]:
         """Write what still waits, then close the target.

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -73,7 +74,8 @@ class Giestack:
         self.files = self.folder / "files"
         self.files.mkdir()
         self.config = self.folder / "giestack.yml"
-        self.write_config(self._settings(galaxy, settings or {}))
+        self._given = self._settings(galaxy, settings or {})
+        self.write_config(self._given)
         command = [TWISTD, *options, "giestack", "--config", str(self.config)]
         self.program = Program(test, command, self.files)
         if wait:
@@ -104,8 +106,17 @@ class Giestack:
     def write_config(self, settings: Mapping[str, Any]) -> None:
         """Write the configuration file."""
         # JSON is YAML.
-        text = json.dumps({**settings, "data_dir": str(self.files / "var")}, indent=1)
+        text = json.dumps({"data_dir": str(self.files / "var"), **settings}, indent=1)
         self.config.write_text(text, encoding="utf-8")
+
+    def reload(self, more: Mapping[str, Any]) -> None:
+        """Lay sections over the configuration it was started with, and have it read that."""
+        sections = {name: {**values, **more.get(name, {})} for name, values in self._given.items()}
+        other = {name: value for name, value in more.items() if name not in sections}
+        told = self.program.output.count("eload")
+        self.write_config({**sections, **other})
+        self.program.send(signal.SIGHUP)
+        self.program.until(lambda: self.program.output.count("eload") > told, "a reload")
 
     def ask(self, path: str, **options: Any) -> Answer:
         """Send a request to the proxy, see `ask`."""

@@ -58,10 +58,10 @@ class LineLogTests(SynchronousTestCase):
         self.second()
         self.lines.add("three")
         self.second()
-        self.assertEqual(self.paper.lines, [b"one", b"two"])
+        self.assertEqual(self.paper.lines, [b"one"])
         self.assertEqual((self.paper.closed, self.other.closed), (1, 0))
         # It was open when it came.
-        self.assertEqual((self.other.lines, self.other.reopened), ([b"three"], 0))
+        self.assertEqual((self.other.lines, self.other.reopened), ([b"two", b"three"], 0))
         self.successResultOf(log.stop())
         self.assertEqual(self.other.closed, 1)
 
@@ -86,8 +86,13 @@ class LineLogTests(SynchronousTestCase):
 
     def test_two_changes_between_two_looks(self):
         log = self.start(self.paper)
+        self.threads.hang = True
+        self.lines.add("zero")
+        self.second()
         log.retarget(self.other)
         log.retarget(self.third)
+        self.threads.hang = False
+        self.threads.go_on()
         self.second()
         self.lines.add("one")
         self.second()
@@ -98,9 +103,8 @@ class LineLogTests(SynchronousTestCase):
         self.paper.room = 0
         self.lines.add("lost")
         self.second()
-        log.retarget(self.other)
         self.lines.add("lost")
-        self.second()
+        log.retarget(self.other)
         self.lines.add("kept")
         self.second()
         self.assertEqual((self.other.lines, log.dropped), ([b"kept"], 2))
