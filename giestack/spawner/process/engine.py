@@ -215,10 +215,7 @@ class ProcessEngine:
     def _program_ended(self, status: int, session: _Session, program: Program) -> None:
         session.address = None
         self._usage.forget(program.pid)
-        if program.reaped:
-            self._session_ended(session, status)
-            return
-        # Somebody has killed the reaper: whatever the program has started may live.
+        # The reaper may have been killed, or not have been quick enough.
         mark = session_mark(self._family, session.launch.session_id)
         swept = self._one_by_one(session, sweep, mark, SESSION_VARIABLE)
         swept.addErrback(self._unexpected)

@@ -136,8 +136,8 @@ class Folders:
         except BlockingIOError:
             self.close()
             raise EngineError(
-                f"Another giestack runs sessions in {self.data_dir}: stop it, or give this one "
-                "another data_dir."
+                f"Another giestack, or another engine of this one, runs sessions in "
+                f"{self.data_dir}: stop it, or name another data_dir."
             ) from None
         (self.data_dir / "homes").mkdir(mode=0o700, exist_ok=True)
         self._run = self._enter_run()

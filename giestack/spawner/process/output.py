@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from twisted.logger import Logger
+
 LINES = 1000
 SIZE = 1024 * 1024
 LONGEST_LINE = 4000
@@ -30,6 +32,8 @@ class Output:
 
     Colours and other control sequences of terminals are taken out.
     """
+
+    _log = Logger()
 
     def __init__(
         self, hide: Callable[[str], str] = str, lines: int = LINES, size: int = SIZE
@@ -101,4 +105,8 @@ class Output:
         for follower in list(self._followers):
             # One may stop another by what it does.
             if follower in self._followers:
-                follower[0](text)
+                try:
+                    follower[0](text)
+                except Exception:
+                    self._log.failure("A line could not be told")
+                    self._forget(follower)

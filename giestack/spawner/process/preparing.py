@@ -20,7 +20,7 @@ from giestack.spawner.process.environment import (
 from giestack.spawner.process.folders import Folders
 from giestack.spawner.process.limits import reaper_options, tasks_of_user
 from giestack.spawner.process.ports import LOOPBACK
-from giestack.spawner.process.program_check import path_of, troubles_of
+from giestack.spawner.process.program_check import troubles_of
 from giestack.spawner.templates import fill, values_of
 
 # unix(7)
@@ -74,9 +74,7 @@ class Preparing:
         environment = session_environment(self._environ, self._python, _user(), home, run)
         environment |= launch_environment(launch, values, self._family, run)
         command = [fill(part, values) for part in profile.command]
-        for text in (*command, *environment, *environment.values()):
-            if "\0" in text:
-                raise EngineError("The command or its environment has a zero byte in it.")
+        _check(command, environment)
         if port is None:
             address = Address(path=socket)
         else:
@@ -91,11 +89,24 @@ class Preparing:
         return [*self._folders.troubles(), *found]
 
     def _troubles(self, profile: Profile) -> list[str]:
-        path = path_of(profile, search_path(self._environ, self._python))
+        path = search_path(self._environ, self._python)
         return [
             f"The profile “{profile.name}” cannot be started: {trouble}."
             for trouble in troubles_of(profile, path)
         ]
+
+
+def _check(command: Sequence[str], environment: Mapping[str, str]) -> None:
+    for name in environment:
+        if not name or "=" in name:
+            raise EngineError(f"“{name}” cannot be the name of an environment variable.")
+    for text in (*command, *environment, *environment.values()):
+        try:
+            zero = b"\0" in os.fsencode(text)
+        except UnicodeEncodeError:
+            zero = True
+        if zero:
+            raise EngineError("The command or its environment has characters that none can have.")
 
 
 def _user() -> str:

@@ -35,7 +35,6 @@ class Program(ProcessProtocol):
 
     :ivar ended: fires once with the exit status (128 and more: by a signal).
     :ivar running: whether it has not ended yet.
-    :ivar reaped: whether the reaper could do its work to the end; known when it has ended.
     """
 
     transport: IProcessTransport
@@ -44,7 +43,6 @@ class Program(ProcessProtocol):
         """``received`` gets what it prints."""
         self.ended: Deferred[int] = Deferred()
         self.running = True
-        self.reaped = False
         self._clock = clock
         self._received = received
         self._late: IDelayedCall | None = None
@@ -133,8 +131,7 @@ class Program(ProcessProtocol):
         self._resume()
         self.transport.loseConnection()
         how: Any = reason.value
-        self.reaped = how.exitCode is not None
-        self.ended.callback(how.exitCode if self.reaped else 128 + (how.signal or 0))
+        self.ended.callback(128 + (how.signal or 0) if how.exitCode is None else how.exitCode)
 
     def _kill(self) -> None:
         try:

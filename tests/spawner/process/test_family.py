@@ -34,6 +34,7 @@ class SweepTests(SynchronousTestCase):
     def test_another_variable(self):
         process = started(self, ["sh", "-c", ORPHAN], env={"OTHER": self.name, "PATH": os.defpath})
         orphan = Watched(self, number_from(process))
+        process.wait()
         self.assertEqual(sweep(self.name), 0)
         self.assertEqual(sweep(self.name, "OTHER"), 1)
         self.assertTrue(orphan.has_ended(0))

@@ -120,6 +120,17 @@ class FollowTests(SynchronousTestCase):
         self.output.close()
         self.assertEqual(self.heard, ["three"])
 
+    def test_one_that_fails_hears_no_more(self):
+        def line(text):
+            raise RuntimeError("cannot take it")
+
+        self.output.follow(0, line, lambda: self.heard.append("not for it"))
+        self.follow(0)
+        self.output.received(b"x\ny\n")
+        self.output.close()
+        self.assertEqual(self.heard, ["x", "y", "END"])
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
     def test_two(self):
         self.follow(0)
         self.follow(0)

@@ -80,6 +80,10 @@ class PreparingTests(SynchronousTestCase):
             profile_of("sh", ulimits={"nofile": "many"}),
             profile_of("sh", "a\0b"),
             profile_of("sh", env={"A": "a\0b"}),
+            profile_of("sh", env={"A\0": "a"}),
+            profile_of("sh", env={"A=B": "a"}),
+            profile_of("sh", env={"": "a"}),
+            profile_of("sh", "\ud800"),
             profile_of("sh", secrets={"../key": "s3cret"}),
         ):
             error = self.assertRaises(EngineError, self.prepare, profile)

@@ -48,7 +48,6 @@ class ProgramTests(SynchronousTestCase):
         self.process.end(7)
         self.assertEqual(self.successResultOf(self.program.ended), 7)
         self.assertFalse(self.program.running)
-        self.assertTrue(self.program.reaped)
         self.assertQuiet()
 
     def test_success(self):
@@ -58,7 +57,6 @@ class ProgramTests(SynchronousTestCase):
     def test_killed(self):
         self.process.end(None, 9)
         self.assertEqual(self.successResultOf(self.program.ended), 137)
-        self.assertFalse(self.program.reaped)
 
     def test_what_it_prints(self):
         self.program.outReceived(b"one\ntw")
