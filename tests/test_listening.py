@@ -7,6 +7,7 @@ from typing import Any, cast
 from twisted.internet import reactor as global_reactor  # noqa: TID251 - real ports
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import deferLater
@@ -150,12 +151,7 @@ class CertificateTests(TestCase):
     async def connect(self) -> "Caller":
         [port] = numbers(self.listeners)
         plain = HostnameEndpoint(reactor, "127.0.0.1", port)
-        caller: Caller = await wrapClientTLS(CertificateOptions(), plain).connect(
-            Factory.forProtocol(Caller)
-        )
-        await caller.say(b"hello")
-        self.addCleanup(caller.end)
-        return caller
+        return await call(self, wrapClientTLS(CertificateOptions(), plain))
 
     async def test_a_new_certificate_and_connections_that_stay(self) -> None:
         [port] = self.listeners.ports
@@ -195,10 +191,7 @@ class ChangeTests(TestCase):
 
     async def connect(self, port: int) -> "Caller":
         endpoint = HostnameEndpoint(reactor, "127.0.0.1", port)
-        caller: Caller = await endpoint.connect(Factory.forProtocol(Caller))
-        await caller.say(b"hello")
-        self.addCleanup(caller.end)
-        return caller
+        return await call(self, endpoint)
 
     async def test_one_more_and_one_less(self) -> None:
         caller = await self.connect(self.number)
@@ -264,3 +257,12 @@ class Caller(Protocol):
 
     def connectionLost(self, reason: object = None) -> None:
         self.ended.callback(None)
+
+
+async def call(test: TestCase, endpoint: IStreamClientEndpoint) -> Caller:
+    """Connect, and make sure that somebody answers."""
+    caller = await endpoint.connect(Factory.forProtocol(Caller))
+    assert isinstance(caller, Caller)
+    test.addCleanup(caller.end)
+    await caller.say(b"hello")
+    return caller

@@ -1,5 +1,7 @@
 """The command line; tests/real starts it for real."""
 
+import os
+import signal
 import socket
 from pathlib import Path
 
@@ -9,6 +11,11 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.tap import Options, makeService
+
+
+def keep_sighup(test: SynchronousTestCase) -> None:
+    """Let SIGHUP mean after the test what it meant before."""
+    test.addCleanup(signal.signal, signal.SIGHUP, signal.getsignal(signal.SIGHUP))
 
 
 class PluginTests(SynchronousTestCase):
@@ -70,6 +77,9 @@ class OptionsTests(SynchronousTestCase):
 class MakeServiceTests(SynchronousTestCase):
     """What goes wrong is one line, and the end."""
 
+    def setUp(self) -> None:
+        keep_sighup(self)
+
     def fails(self, *arguments: str) -> str:
         options = Options()
         options.parseOptions(list(arguments))
@@ -102,3 +112,16 @@ class MakeServiceTests(SynchronousTestCase):
             f"admin: {{listen: []}}\ndata_dir: {Path(folder).absolute()}\n"
         )
         self.assertIn(f"tcp:{number}", self.fails(self.config(text)))
+
+
+class SignalTests(SynchronousTestCase):
+    """SIGHUP from the beginning; the others are in tests/real."""
+
+    def test_sighup_while_giestack_is_built_ends_nothing(self) -> None:
+        keep_sighup(self)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        options = Options()
+        options.parseOptions(["--config=/nowhere.yml"])
+        self.assertRaises(SystemExit, makeService, options)
+        self.assertTrue(callable(signal.getsignal(signal.SIGHUP)))
+        os.kill(os.getpid(), signal.SIGHUP)
