@@ -1,13 +1,21 @@
 """What the configuration makes of giestack's parts."""
 
+import json
+import socket
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as global_reactor  # noqa: TID251 - building needs one
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.logger import LogLevel
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.web.client import Agent, HTTPConnectionPool, readBody
 
-from giestack.assembly import assemble
+from giestack.assembly import Assembly, assemble, make_data_dir
+from giestack.listening import Door
+from giestack.ops.event_log import EventLog
 from giestack.settings.files import load
+from giestack.settings.load import Loaded
+from giestack.settings.problems import SettingsError
 from giestack.settings.schema import Settings
 
 reactor: Any = global_reactor
@@ -41,3 +49,109 @@ class AssemblyTests(SynchronousTestCase):
         folder.mkdir()
         settings = load(None, {}, folder, {"proxy.interactivetools_auth": "token"}).settings
         self.assertEqual([type(part).__name__ for part in assemble(reactor, settings)][-1], "Door")
+
+
+class ReconfigureTests(TestCase):
+    """Another configuration while giestack runs; with real visitors: tests/real/test_reload."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+        self.write()
+        settings = self.load().settings
+        make_data_dir(settings)
+        self.event_log = EventLog()
+        self.assembly = Assembly(reactor, settings, None, self.load, self.event_log)
+        self.giestack = self.assembly.giestack
+
+    def start(self) -> None:
+        self.giestack.startService()
+        self.addCleanup(self.giestack.stopService)
+
+    def write(self, **sections: dict[str, Any]) -> None:
+        """Write the configuration with these sections laid over what a test needs anyway."""
+        here = ["tcp:0:interface=127.0.0.1"]
+        wanted: dict[str, Any] = {
+            "galaxy": {"id_secret": "a-secret", "database_connection": "sqlite:///galaxy.sqlite"},
+            "proxy": {"listen": here},
+            "admin": {"listen": here},
+            "log": {"access": "off"},
+        }
+        for name, values in sections.items():
+            wanted[name].update(values)
+        (self.folder / "giestack.yml").write_text(json.dumps(wanted))
+
+    def load(self) -> Loaded:
+        return load(self.folder / "giestack.yml", {}, self.folder)
+
+    async def reconfigure(self, **sections: dict[str, Any]) -> None:
+        self.write(**sections)
+        await self.assembly.reconfigure(self.load().settings)
+
+    async def refused(self, **sections: dict[str, Any]) -> list[str]:
+        """Reconfigure in vain; returns the keys that are wrong."""
+        before = self.assembly.settings
+        with self.assertRaises(SettingsError) as caught:
+            await self.reconfigure(**sections)
+        self.assertIs(self.assembly.settings, before)
+        return [problem.path for problem in caught.exception.problems]
+
+    async def status(self, path: str) -> int:
+        """The status of the proxy's answer."""
+        [door] = [part for part in self.giestack if isinstance(part, Door)]
+        host: Any = door.ports[0].getHost()
+        agent = Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False))
+        url = f"http://127.0.0.1:{host.port}{path}".encode()
+        response: Any = await agent.request(b"GET", url)
+        await readBody(response)
+        code: int = response.code
+        return code
+
+    async def test_it_is_in_force_at_once(self) -> None:
+        self.start()
+        self.assertEqual(await self.status("/apollo/"), 404)
+        service = {"path": "/apollo", "backend": "http://127.0.0.1:1"}
+        await self.reconfigure(
+            proxy={"services": [service]},
+            log={"access": "access.log", "audit": "off", "level": "warn"},
+        )
+        self.assertEqual(await self.status("/apollo/"), 401)
+        self.assertEqual(self.event_log.level, LogLevel.warn)
+        self.assertTrue((self.folder / "var" / "access.log").exists())
+
+    async def test_sighup_reads_the_file(self) -> None:
+        self.start()
+        self.write(log={"access": "access.log"})
+        await self.assembly.giestack.reload()  # type: ignore[misc]
+        self.assertEqual(self.assembly.settings, self.load().settings)
+        self.giestack.reopen_logs()
+
+    async def test_keys_that_are_read_at_start_only(self) -> None:
+        self.start()
+        wrong = await self.refused(proxy={"prefix": "/gs", "session_cache": 1, "services": []})
+        self.assertEqual(wrong, ["proxy.prefix", "proxy.session_cache"])
+
+    async def test_all_that_can_not_be_opened_is_said_at_once(self) -> None:
+        self.start()
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            there = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
+            (self.folder / "key.pem").write_text("nonsense")
+            wrong = await self.refused(
+                proxy={"listen": [f"ssl:0:privateKey={self.folder}/key.pem"]},
+                admin={"listen": [there]},
+                log={"access": "/nowhere/access.log", "audit": "/nowhere/audit.jsonl"},
+            )
+        self.assertEqual(wrong, ["log.access", "log.audit", "proxy.listen", "admin.listen"])
+        self.assertEqual(await self.status("/nothing"), 404)
+
+    async def test_nothing_is_opened_once_giestack_stops(self) -> None:
+        # It was never started, which is the same to it.
+        before = self.assembly.settings
+        await self.reconfigure(log={"access": "access.log"})
+        self.assertIs(self.assembly.settings, before)
+
+    def test_without_a_file_there_is_nothing_to_read(self) -> None:
+        (self.folder / "giestack.yml").unlink()
+        giestack = assemble(reactor, self.assembly.settings)
+        self.assertIsNone(giestack.reload())
+        self.assertEqual(self.flushLoggedErrors(), [])
