@@ -1,67 +1,31 @@
-"""Local processes as an engine: real programs, real ends."""
+"""Local processes as an engine: real programs, how they start and what they find."""
 
 import os
-import signal
 import socket
 import sys
 from pathlib import Path
 
 from twisted.internet import reactor  # noqa: TID251 - real processes need it
-from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from giestack.settings.spawner_schema import Profile
 from giestack.spawner.engine import Ended, Engine, EngineError, Progress
 from giestack.spawner.owner import Owner
-from giestack.spawner.process import engine as module
 from giestack.spawner.process.engine import ProcessEngine
 from giestack.spawner.process.environment import SESSION_VARIABLE
-from giestack.spawner.process.family import VARIABLE, sweep
+from giestack.spawner.process.family import VARIABLE
 from giestack.spawner.process.program import Program
 from tests.demo.place import mode_of, new_folder
-from tests.demo.processes import ORPHAN, Watched
 from tests.spawner.engine_suite import EngineSuite, launch_of
-
-LISTENS = (
-    "import signal, socket, sys; {more}\n"
-    "kind, where = ({kind})\n"
-    "listening = socket.socket(kind); listening.bind(where); listening.listen()\n"
-    "print('listening', flush=True)\n"
-    "while True: listening.accept()[0].close()"
+from tests.spawner.process.local import (
+    PORT,
+    SOCKET,
+    EngineTestCase,
+    listening,
+    marked,
+    profile_of,
+    shell,
 )
-SOCKET = "socket.AF_UNIX, '{socket}'"
-PORT = "socket.AF_INET, ('127.0.0.1', {port})"
-
-
-def listening(kind=SOCKET, more=""):
-    """A command that listens."""
-    text = LISTENS.replace("{kind}", kind).replace("{more}", more or "pass")
-    return (sys.executable, "-I", "-S", "-c", text)
-
-
-def profile_of(*command, **more):
-    more.setdefault("port", 0)
-    return Profile(name="test", command=command, **more)
-
-
-def shell(script, **more):
-    return profile_of("sh", "-c", script, **more)
-
-
-def marked(engine):
-    """Numbers of all processes of an engine."""
-    mark = f"{VARIABLE}={engine._family}".encode()
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdecimal():
-            try:
-                environ = Path("/proc", name, "environ").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if mark in environ:
-                found.append(int(name))
-    return found
 
 
 class ProcessSuite(EngineSuite):
@@ -120,48 +84,6 @@ class PortSuite(ProcessSuite, TestCase):
 
     def profile_that_never_listens(self):
         return profile_of("sleep", "1000")
-
-
-class EngineTestCase(TestCase):
-    """An open engine of its own folder."""
-
-    def setUp(self):
-        self.ends: list[tuple[str, Ended]] = []
-        self.told: Deferred[Ended] = Deferred()
-        self.data_dir = new_folder(self)
-        self.engine = self.make_engine()
-        self.addCleanup(lambda: self.assertEqual(marked(self.engine), []))
-        self.addCleanup(lambda: self.engine.close())
-        return self.engine.open(self.ended)
-
-    def make_engine(self, environ=os.environ, in_thread=deferToThread):
-        return ProcessEngine("local", reactor, reactor, in_thread, self.data_dir, "mark", environ)
-
-    def ended(self, session_id, ended):
-        self.ends.append((session_id, ended))
-        self.told.callback(ended)
-
-    def start(self, profile, session_id="s1", **more):
-        return self.engine.start(launch_of(profile, session_id, **more), lambda progress: None)
-
-    async def lines(self, profile, **more):
-        """What a program prints until it ends by itself."""
-        await self.start(profile, **more)
-        await self.told.addTimeout(20, reactor)
-        return await self.engine.logs("s1", 100)
-
-    async def line(self, profile, session_id="s1"):
-        """The first line that a program prints, which goes on."""
-        await self.start(profile, session_id)
-        first: Deferred[str] = Deferred()
-
-        def heard(line):
-            if not first.called:
-                first.callback(line)
-
-        stop = self.engine.follow(session_id, 100, heard, lambda: None)
-        self.addCleanup(lambda: stop())
-        return await first.addTimeout(20, reactor)
 
 
 class RunTests(EngineTestCase):
@@ -234,131 +156,6 @@ class RunTests(EngineTestCase):
         lines = await self.lines(profile_of(str(broken)))
         self.assertEqual(lines, [f"{broken}: No such file or directory"])
         self.assertEqual(self.ends[0][1].status, 127)
-
-
-class EndTests(EngineTestCase):
-    """Who ends with whom."""
-
-    async def test_family_ends_with_the_session(self):
-        orphan = Watched(self, int(await self.line(shell(f"{ORPHAN}; sleep 1000"))))
-        await self.engine.stop("s1", 2)
-        self.assertTrue(orphan.has_ended(0))
-
-    async def test_time_to_end(self):
-        script = "trap 'echo bye > bye; exit' TERM; echo ready; while :; do sleep 0.01; done"
-        await self.line(shell(script))
-        await self.engine.stop("s1", 10)
-        self.assertTrue((self.data_dir / "homes" / "galaxy-12" / "bye").exists())
-        self.assertEqual(self.ends, [])
-
-    async def test_stop_sooner(self):
-        await self.line(shell("trap '' TERM; echo ready; while :; do sleep 1000; done"))
-        slow, fast = self.engine.stop("s1", 60), self.engine.stop("s1", 0.1)
-        await gatherResults([slow, fast]).addTimeout(10, reactor)
-
-    async def test_reaper_is_killed(self):
-        """Then those are found by their mark who are nobody's children any more."""
-        numbers = await self.line(shell(f"echo $( {ORPHAN} ) $PPID; sleep 1000"))
-        orphan, reaper = (Watched(self, int(number)) for number in numbers.split())
-        os.kill(reaper.pid, signal.SIGKILL)
-        ended = await self.told.addTimeout(20, reactor)
-        self.assertEqual(ended, Ended(137, "killed by signal 9 (SIGKILL)"))
-        self.assertTrue(orphan.has_ended(0))
-        run = self.data_dir / "run" / "s1"
-        self.assertTrue(run.exists())
-        await self.engine.stop("s1", 1)
-        self.assertFalse(run.exists())
-
-    async def test_reaper_is_killed_and_stopped_meanwhile(self):
-        numbers = await self.line(shell(f"echo $( {ORPHAN} ) $PPID; sleep 1000"))
-        orphan, reaper = (Watched(self, int(number)) for number in numbers.split())
-        stopped: Deferred[None] = Deferred()
-
-        def in_thread(function, *arguments):
-            if function is sweep:
-                self.engine.stop("s1", 1).chainDeferred(stopped)
-            return deferToThread(function, *arguments)
-
-        self.engine._in_thread = in_thread
-        os.kill(reaper.pid, signal.SIGKILL)
-        await stopped.addTimeout(20, reactor)
-        self.assertTrue(orphan.has_ended(0))
-        self.assertEqual(self.ends, [])
-
-    async def test_sweep_fails(self):
-        reaper = int(await self.line(shell("echo $PPID; exec sleep 1000")))
-
-        def fail(*arguments):
-            raise RuntimeError("no /proc today")
-
-        with self.patch(module, "sweep", fail):
-            os.kill(reaper, signal.SIGKILL)
-            await self.told.addTimeout(20, reactor)
-        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
-
-    async def test_next_giestack_sweeps(self):
-        """Both giestack and the reaper were killed."""
-        numbers = await self.line(shell(f"echo $( {ORPHAN} ) $PPID; sleep 1000"))
-        orphan = Watched(self, int(numbers.split()[0]))
-        before, self.engine = self.engine, self.make_engine()
-        assert before._folders._lock is not None
-        os.close(before._folders._lock)
-        before._folders._lock = None
-        left = self.data_dir / "run" / "s0"
-        left.mkdir()
-        self.assertEqual(await self.engine.open(self.ended), [])
-        self.assertTrue(orphan.has_ended(0))
-        self.assertFalse(left.exists())
-        await self.told.addTimeout(20, reactor)
-        # Its folder is the other's now.
-        self.patch(before._folders, "close", lambda: None)
-        await before.close()
-
-    async def test_another_giestack_is_left_alone(self):
-        watched = Watched(self, int(await self.line(shell("echo $$; sleep 1000"))))
-        other = ProcessEngine(
-            "local", reactor, reactor, deferToThread, new_folder(self), "mark", os.environ
-        )
-        await other.open(self.ended)
-        await other.close()
-        same = self.make_engine()
-        try:
-            await same.open(self.ended)
-        except EngineError as error:
-            self.assertIn("Another giestack", str(error))
-        else:
-            self.fail("two engines in one folder")
-        self.assertFalse(watched.has_ended(0))
-
-    async def test_what_stays(self):
-        """A folder that cannot be removed: the session stays, and can be stopped again."""
-        await self.start(shell("sleep 1000"))
-
-        def refuse(session_id):
-            raise EngineError("it cannot be removed")
-
-        with self.patch(self.engine._folders, "remove", refuse):
-            for _ in range(2):
-                try:
-                    await self.engine.stop("s1", 1)
-                except EngineError:
-                    pass
-                else:
-                    self.fail("it is not gone")
-            self.assertEqual(len(await self.engine.sessions()), 1)
-        await self.engine.stop("s1", 1)
-        self.assertEqual(list(await self.engine.sessions()), [])
-
-    async def test_close_with_something_that_stays(self):
-        await self.start(shell("sleep 1000"))
-
-        def refuse(session_id):
-            raise EngineError("it cannot be removed")
-
-        with self.patch(self.engine._folders, "remove", refuse):
-            await self.engine.close()
-        self.assertEqual(marked(self.engine), [])
-        self.engine._sessions.clear()
 
 
 class StartTests(EngineTestCase):
