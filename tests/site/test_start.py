@@ -154,7 +154,7 @@ class SessionTests(SynchronousTestCase):
         self.assertIn('<input type="hidden" name="profile" value="jupyter">', text)
         self.assertNotIn("Laboratory", text)
         self.assertIn("Start Laboratory</button>", self.page(ADMIN))
-        self.assertIn("You have no session.", text)
+        self.assertIn("You have no session yet.", text)
 
     def test_there_is_nothing_to_start(self) -> None:
         self.spawning.offered = []
