@@ -133,8 +133,15 @@ def _read(
             failures[0].raiseException()
     except OSError as error:
         raise BadCertificate(f"{error.filename}: {error.strerror}") from None
-    except (VerifyError, SSL.Error):
+    except VerifyError:
         raise BadCertificate(f"{where}: the key does not belong to the certificate") from None
+    except SSL.Error as error:
+        # A list of (library, function, reason), as OpenSSL queues them.
+        reasons = ", ".join(reason for _, _, reason in error.args[0])
+        raise BadCertificate(f"{where}: OpenSSL does not take it: {reasons}") from None
+    except AttributeError:
+        method = description.values.get("sslmethod")
+        raise BadCertificate(f"OpenSSL has no sslmethod {method}") from None
     except (crypto.Error, ValueError, TypeError):
         raise BadCertificate(f"{where} can't be read as PEM") from None
     return noting.noted

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import rsa
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.protocols.tls import TLSMemoryBIOProtocol
@@ -71,6 +72,17 @@ class CertificateTests(SynchronousTestCase):
         told = self.bad(self.ssl())
         self.assertIn(str(self.key), told)
         self.assertIn("does not belong", told)
+
+    def test_what_openssl_does_not_take(self) -> None:
+        self.certificate, self.key, _ = certificate(
+            self.folder, "weak", key=rsa.generate_private_key(65537, 1024)
+        )
+        told = self.bad(self.ssl())
+        self.assertIn(str(self.certificate), told)
+        self.assertIn("key too small", told)
+
+    def test_a_method_that_there_is_not(self) -> None:
+        self.assertIn("SSLv9_METHOD", self.bad(self.ssl() + ":sslmethod=SSLv9_METHOD"))
 
     def test_a_key_in_a_folder_without_its_certificate(self) -> None:
         folder = self.pems()

@@ -10,9 +10,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 
-def certificate(folder: Path, name: str, signer: Any = None) -> tuple[Path, Path, Any]:
+def certificate(
+    folder: Path, name: str, signer: Any = None, key: Any = None
+) -> tuple[Path, Path, Any]:
     """A certificate for this machine and its key, as files; signed by itself or by ``signer``."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
     issuer_name, issuer_key = signer or (subject, key)

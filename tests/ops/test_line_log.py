@@ -98,6 +98,22 @@ class LineLogTests(SynchronousTestCase):
         self.second()
         self.assertEqual((self.paper.closed, self.other.closed, self.third.lines), (1, 1, [b"one"]))
 
+    def test_off_and_on_again_during_a_write(self):
+        log = self.start(self.paper)
+        self.threads.hang = True
+        self.lines.add("zero")
+        self.second()
+        log.retarget(None)
+        log.retarget(self.other)
+        self.threads.hang = False
+        self.threads.go_on()
+        self.second()
+        self.lines.add("one")
+        self.successResultOf(log.stop())
+        # After the end there is nothing to look at.
+        log.retarget(self.third)
+        self.assertEqual((self.paper.closed, self.other.lines), (1, [b"one"]))
+
     def test_trouble_does_not_follow(self):
         log = self.start(self.paper)
         self.paper.room = 0
