@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from giestack.settings.spawner_schema import Profile, SpawnerSettings
@@ -50,6 +50,8 @@ STATES: tuple[State, ...] = (
     "failed",
 )
 _TICK = 1.0
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 30.0
 
 
 class Spawner:
@@ -129,12 +131,14 @@ class Spawner:
         self._ticker.start(_TICK, now=False)
         self.culler.start()
         self._opening = gatherResults(
-            [Deferred.fromCoroutine(self._open(engine)) for engine in self._engines]
+            [Deferred.fromCoroutine(self._open(engine)) for engine in self._engines],
+            consumeErrors=True,
         )
         return self._opening
 
     async def close(self) -> None:
         """Close the engines; what can live without giestack goes on."""
+        self._opening.addErrback(lambda _: [])
         self._opening.cancel()
         if self._ticker.running:
             self._ticker.stop()
@@ -152,15 +156,32 @@ class Spawner:
     async def _open(self, engine: Engine) -> None:
         if engine.note:
             self.log.warn("Engine {name}: {note}", name=engine.name, note=engine.note)
-        try:
-            found = await engine.open(self._ended)
-        except CancelledError:
-            return
-        except Exception as error:
-            self.log.error("Engine {name} cannot be used: {error}", name=engine.name, error=error)
-            return
+        found = await self._until_open(engine)
         for one in found:
             self._adopt(engine, one)
+
+    async def _until_open(self, engine: Engine) -> Sequence[Found]:
+        """Try until an engine is there; say once that it is not, and once that it is."""
+        pause, said = _FIRST_PAUSE, ""
+        while True:
+            try:
+                found = await engine.open(self._ended)
+            except CancelledError:
+                raise
+            except Exception as error:
+                if str(error) != said:
+                    self.log.error(
+                        "Engine {name} cannot be used: {error} It is tried again and again.",
+                        name=engine.name,
+                        error=error,
+                    )
+                said = str(error)
+            else:
+                if said:
+                    self.log.info("Engine {name} can be used now", name=engine.name)
+                return found
+            await deferLater(self._clock, pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _adopt(self, engine: Engine, found: Found) -> None:
         session_id = found.launch.session_id

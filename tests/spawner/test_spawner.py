@@ -6,6 +6,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.settings.spawner_schema import Engine as EngineSettings
@@ -174,11 +175,27 @@ class AdoptionTests(SynchronousTestCase):
         world.spawner.open()
         self.assertEqual([view.id for view in world.spawner.views()], [session_id])
 
-    def test_an_engine_that_can_not_be_opened_is_said_and_lived_with(self) -> None:
+    def test_an_engine_that_can_not_be_opened_is_said_and_tried_again(self) -> None:
         world = World(opened=False)
-        world.engine.open_error = EngineError("no such socket")
+        world.engine.have(self.launch("old"))
+        world.engine.open_error = EngineError("There is no such socket.")
+        with capturedLogs() as logged:
+            world.spawner.open()
+            self.assertEqual(world.view(world.start(BOB)).moment.state, "failed")
+            world.pass_time(100)
+            world.engine.open_error = None
+            world.pass_time(31)
+        self.assertEqual(world.state("old"), "ready")
+        texts = [formatEvent(event) for event in logged]
+        self.assertEqual(len([text for text in texts if "no such socket" in text]), 1)
+        self.assertEqual(len([text for text in texts if "can be used now" in text]), 1)
+
+    def test_closed_while_an_engine_is_not_there(self) -> None:
+        world = World(opened=False)
+        world.engine.open_error = EngineError("There is no such socket.")
         world.spawner.open()
-        self.assertEqual(world.view(world.start()).moment.state, "failed")
+        self.successResultOf(world.close())
+        self.assertEqual(world.clock.getDelayedCalls(), [])
 
     def test_closed_while_an_engine_opens(self) -> None:
         world = World(opened=False)
