@@ -104,11 +104,13 @@ class LookTests(PagesCase):
                     self.assertEqual(foreign, [])
 
     def foreign_requests(self, page):
-        found = []
-        page.on(
-            "request",
-            lambda one: one.url.startswith((self.site, "data:")) or found.append(one.url),
-        )
+        found: list[str] = []
+
+        def look(request):
+            if not request.url.startswith((self.site, "data:")):
+                found.append(request.url)
+
+        page.on("request", look)
         return found
 
     def assertAccessible(self, page, axe):
