@@ -34,7 +34,13 @@ def check_spawner(spawner: SpawnerSettings, report: Report) -> None:
     _check_unique("spawner.profiles", (profile.name for profile in spawner.profiles), report)
     for number, engine in enumerate(spawner.engines):
         _check_engine(f"spawner.engines[{number}]", engine, report)
-    only_processes = bool(spawner.engines) and all(one.is_process for one in spawner.engines)
+    processes = [number for number, one in enumerate(spawner.engines) if one.is_process]
+    for number in processes[1:]:
+        report.problem(
+            f"spawner.engines[{number}].docker_host",
+            "is that of another engine: one engine runs all local processes",
+        )
+    only_processes = bool(processes) and len(processes) == len(spawner.engines)
     for number, profile in enumerate(spawner.profiles):
         path = f"spawner.profiles[{number}]"
         _check_options(path, profile, report)

@@ -129,6 +129,12 @@ class SpawnerCheckTests(CheckCase):
                 "no isolation",
             )
 
+    def test_one_engine_runs_all_processes(self) -> None:
+        self.assert_spawner(
+            "engines: [{name: a, docker_host: 'process:'}, {name: b, docker_host: 'process:'}]",
+            "spawner.engines[1].docker_host: is that of another engine",
+        )
+
     def test_no_isolation(self) -> None:
         self.assert_warning(
             f"{HOST}spawner: {{{PROCESS}}}",
