@@ -258,7 +258,7 @@ class Assembly:
             for key, listeners, endpoints in self._doors(settings):
                 fresh = certificates[key]
                 if fresh is not None:
-                    changes.attempt(key, partial(listeners.prepare, endpoints, fresh))
+                    changes.prepare(key, partial(listeners.prepare, endpoints, fresh))
             rules, api = self._rules(settings)
             changes.apply()
         self._configure(settings, api)
@@ -271,9 +271,9 @@ class Assembly:
         """Open new logs and read certificates, in a thread; returns what was read by key."""
         old, new = self.settings.log, settings.log
         if new.access != old.access:
-            changes.attempt("log.access", partial(opened, self._access_log, new.access))
+            changes.prepare("log.access", partial(opened, self._access_log, new.access))
         if new.audit != old.audit:
-            changes.attempt("log.audit", partial(opened, self._audit_log, new.audit))
+            changes.prepare("log.audit", partial(opened, self._audit_log, new.audit))
         return {
             key: changes.attempt(key, partial(listeners.read_certificates, endpoints))
             for key, listeners, endpoints in self._doors(settings)

@@ -126,9 +126,9 @@ class Listeners(Service):
             else:
                 try:
                     one = self._open(endpoint, fresh.get(endpoint))
-                except CannotListen:
+                except CannotListen as error:
                     _close(new)
-                    raise
+                    raise _explained(error, endpoint, left) from None
                 new.append(one)
             after.append(one)
         return ListenersChange(self, after, fresh)
@@ -154,6 +154,21 @@ class Listeners(Service):
     def _close(self) -> Deferred[Any]:
         before, self.open = self.open, []
         return _close(before)
+
+
+def _explained(error: CannotListen, endpoint: str, left: Sequence[_Open]) -> CannotListen:
+    """Say it where the one in the way is giestack's own, which would be closed afterwards."""
+    place = _place(endpoint)
+    for one in left:
+        if place is not None and _place(one.endpoint) == place:
+            return CannotListen(f"{error}, by {one.endpoint}; that change needs a restart")
+    return error
+
+
+def _place(endpoint: str) -> str | None:
+    """The port or the path of an endpoint; None for a socket that systemd has made."""
+    values = parse(endpoint).values
+    return values.get("port") or values.get("address")
 
 
 def _close(listeners: Sequence[_Open]) -> Deferred[Any]:

@@ -1,7 +1,7 @@
 """SIGHUP: another configuration while giestack runs, taken as a whole or not at all."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock, succeed
 from twisted.logger import Logger
@@ -50,7 +50,6 @@ def _value(settings: object, path: str) -> object:
     return settings
 
 
-@runtime_checkable
 class Change(Protocol):
     """Something of a new configuration that is ready: all that could fail has been done."""
 
@@ -68,19 +67,21 @@ class Changes:
         self._ready: list[Change] = []
         self._problems: list[Problem] = []
 
+    def prepare(self, key: str, make: Callable[[], Change]) -> None:
+        """Make a change ready; trouble is a problem of this key."""
+        change = self.attempt(key, make)
+        if change is not None:
+            self._ready.append(change)
+
     def attempt(self, key: str, make: Callable[[], T]) -> T | None:
-        """Make something ready; trouble is a problem of this key, and then it is None."""
+        """Return what this makes; trouble is a problem of this key, and then it is None."""
         try:
-            made = make()
+            return make()
         except OSError as error:
             name = f"{error.filename}: " if error.filename else ""
             self._problems.append(Problem(key, f"{name}{error.strerror}"))
         except CannotListen as error:
             self._problems.append(Problem(key, str(error)))
-        else:
-            if isinstance(made, Change):
-                self._ready.append(made)
-            return made
         return None
 
     def apply(self) -> None:

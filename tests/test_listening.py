@@ -214,6 +214,17 @@ class ChangeTests(TestCase):
         self.assertEqual(numbers(self.listeners), [self.number])
         await self.connect(self.number)
 
+    async def test_the_same_port_in_another_way(self) -> None:
+        # Opened before the old one is closed, so that a failure changes nothing.
+        one = [f"tcp:{self.number}:interface=127.0.0.1"]
+        other = Listeners(reactor, one, factory())
+        await self.listeners.stopService()
+        other.privilegedStartService()
+        self.addCleanup(other.stopService)
+        both = [f"tcp:{self.number}:interface=127.0.0.1:backlog=7"]
+        error = self.assertRaises(CannotListen, other.prepare, both, {})
+        self.assertIn(f"in use, by {one[0]}; that change needs a restart", str(error))
+
     async def test_a_change_that_can_not_be_made(self) -> None:
         endpoints = ["tcp:0:interface=127.0.0.2", f"tcp:{self.number}:interface=127.0.0.1"]
         self.assertRaises(CannotListen, self.listeners.prepare, endpoints, {})

@@ -78,9 +78,9 @@ class ChangesTests(SynchronousTestCase):
     def test_all_of_them(self) -> None:
         changes, first, second = Changes(), Prepared(), Prepared()
         with changes:
-            changes.attempt("a", lambda: first)
+            changes.prepare("a", lambda: first)
             self.assertEqual(changes.attempt("b", lambda: "a value"), "a value")
-            changes.attempt("c", lambda: second)
+            changes.prepare("c", lambda: second)
             self.assertEqual(first.done, [])
             changes.apply()
         self.assertEqual((first.done, second.done), (["apply"], ["apply"]))
@@ -94,15 +94,16 @@ class ChangesTests(SynchronousTestCase):
         def taken() -> None:
             raise CannotListen("cannot listen on tcp:1: taken")
 
-        def broken() -> None:
+        def broken() -> Any:
             raise OSError(5, "Input/output error")
 
         def attempt() -> None:
             with changes:
-                changes.attempt("a", lambda: first)
+                changes.prepare("a", lambda: first)
                 for key, make in (("log.audit", missing), ("admin.listen", taken), ("x", broken)):
                     self.assertIsNone(changes.attempt(key, make))
-                changes.attempt("b", lambda: second)
+                changes.prepare("b", lambda: second)
+                changes.prepare("never", broken)
                 changes.apply()
 
         error = self.assertRaises(SettingsError, attempt)
@@ -110,7 +111,8 @@ class ChangesTests(SynchronousTestCase):
             str(error),
             "log.audit: /nowhere: No such file or directory\n"
             "admin.listen: cannot listen on tcp:1: taken\n"
-            "x: Input/output error",
+            "x: Input/output error\n"
+            "never: Input/output error",
         )
         self.assertEqual((first.done, second.done), (["cancel"], ["cancel"]))
 
@@ -119,7 +121,7 @@ class ChangesTests(SynchronousTestCase):
 
         def attempt() -> None:
             with changes:
-                changes.attempt("a", lambda: first)
+                changes.prepare("a", lambda: first)
                 raise ZeroDivisionError
 
         self.assertRaises(ZeroDivisionError, attempt)

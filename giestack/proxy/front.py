@@ -161,7 +161,8 @@ class Front(Factory):
         """Close idle connections and tunnels now, the others after their answer."""
         self.draining = True
         for end in self.when_draining:
-            end()
+            with self._log.failuresHandled("something that was to end"):
+                end()
         for connection in list(self._connections):
             connection.drain()
 

@@ -223,10 +223,13 @@ class EndTests(SynchronousTestCase):
 
     def test_what_never_ends_by_itself_is_told_of_the_end(self) -> None:
         told: list[str] = []
-        self.house.front.when_draining.append(lambda: told.append("draining"))
+        idle = self.house.connect()
+        hooks = self.house.front.when_draining
+        hooks += [lambda: 1 / 0, lambda: told.append("draining")]
         self.assertEqual(told, [])
         self.house.front.drain()
-        self.assertEqual(told, ["draining"])
+        self.assertEqual((told, idle.closing), (["draining"], True))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_draining_twice(self) -> None:
         client = self.house.connect()
