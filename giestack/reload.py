@@ -1,6 +1,7 @@
 """SIGHUP: another configuration while giestack runs, taken as a whole or not at all."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock, succeed
@@ -10,6 +11,7 @@ from giestack.listening import CannotListen
 from giestack.settings.load import Loaded
 from giestack.settings.problems import Problem, SettingsError
 from giestack.settings.schema import Settings
+from giestack.settings.spawner_schema import Engine
 
 T = TypeVar("T")
 
@@ -25,7 +27,6 @@ FIXED = (
     "openbis",
     "proxy.prefix",
     "proxy.session_cache",
-    "spawner.engines",
     "spawner.domain",
     "spawner.gie_plugins_directory",
     "chat",
@@ -41,7 +42,15 @@ def needs_restart(old: Settings, new: Settings) -> tuple[Problem, ...]:
         for key in FIXED
         if key.partition(".")[0] not in paths and _value(old, key) != _value(new, key)
     ]
+    if "spawner" not in paths and _engines(old) != _engines(new):
+        paths.append("spawner.engines")
     return tuple(Problem(path, "needs a restart") for path in paths)
+
+
+def _engines(settings: Settings) -> Sequence[Engine]:
+    """The engines, but for what can change: whether they take new sessions."""
+    engines = settings.spawner.engines if settings.spawner else ()
+    return [replace(engine, drain=False) for engine in engines]
 
 
 def _value(settings: object, path: str) -> object:

@@ -58,7 +58,11 @@ class NeedsRestartTests(SynchronousTestCase):
         old = Settings(spawner=SpawnerSettings(per_user=1))
         self.assertEqual(self.paths(old, Settings(spawner=SpawnerSettings(per_user=2))), [])
         other = SpawnerSettings(engines=(Engine(name="e", docker_host="process:"),))
-        self.assertEqual(self.paths(old, replace(old, spawner=other)), ["spawner.engines"])
+        new = replace(old, spawner=other)
+        self.assertEqual(self.paths(old, new), ["spawner.engines"])
+        # An engine can be drained while it is in use.
+        draining = (replace(other.engines[0], drain=True),)
+        self.assertEqual(self.paths(new, Settings(spawner=replace(other, engines=draining))), [])
 
 
 class Prepared:

@@ -2,6 +2,8 @@
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
+from twisted.internet.testing import EventLoggingObserver
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.proxy.decision import Decision, Forward, Redirect, Refuse
@@ -338,6 +340,27 @@ class TroubleTests(SynchronousTestCase):
         self.assertIn(b"HTTP/1.1 502 ", told)
         self.assertTrue(told.endswith(b"backend-down"))
         self.assertTrue(self.client.open)
+
+    def test_an_outage_is_said_once(self) -> None:
+        events = EventLoggingObserver()
+        globalLogPublisher.addObserver(events)
+        self.addCleanup(globalLogPublisher.removeObserver, events)
+
+        def said() -> int:
+            texts = [formatEvent(event) or "" for event in events]
+            return len([text for text in texts if text.startswith("no connection to ")])
+
+        self.house.backends.down = True
+        for _ in range(3):
+            self.client.send(get())
+        self.assertEqual((said(), self.client.take().count(b" 502 ")), (1, 3))
+        self.house.backends.down = False
+        self.client.send(get())
+        self.house.backends[0].lose()
+        self.house.backends.down = True
+        self.client.send(get())
+        self.assertEqual(said(), 2)
+        self.assertEqual(self.house.record.exchanges[-1].code, "backend-down")
 
     def test_a_stale_connection_is_replaced_once(self) -> None:
         self.client.send(get("/1"))
