@@ -100,7 +100,7 @@ class Giestack:
             "log": {},
         }
         for section, values in more.items():
-            settings[section].update(values)
+            settings.setdefault(section, {}).update(values)
         return settings
 
     def write_config(self, settings: Mapping[str, Any]) -> None:

@@ -115,6 +115,23 @@ class TakenTests(ReloadTestCase):
         giestack.reload({})
         giestack.until_it_answers(self.path, 200, cookie=cookie(ALICE))
 
+    def test_profiles(self):
+        def spawner(*names):
+            profiles = [{"name": name, "command": ["sleep", "100"]} for name in names]
+            engines = [{"name": "here", "docker_host": "process:"}]
+            return {"spawner": {"engines": engines, "profiles": profiles}}
+
+        def profiles():
+            answer = giestack.ask("/giestack/api/v1/profiles", cookie=cookie(ALICE))
+            return [profile["name"] for profile in answer.json]
+
+        giestack = self.start(spawner("jupyter"))
+        self.assertEqual(profiles(), ["jupyter"])
+        giestack.reload(spawner("rstudio", "jupyter"))
+        self.assertEqual(profiles(), ["rstudio", "jupyter"])
+        giestack.reload(spawner())
+        self.assertEqual(profiles(), [])
+
     def test_logs(self):
         giestack = self.start()
         var = giestack.files / "var"
