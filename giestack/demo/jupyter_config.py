@@ -1,17 +1,24 @@
 """What the demo's Jupyter server is told: its configuration file, its environment, a notebook."""
 
-import json
 import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from giestack.demo.first_visit import NO_NEWS, NOTEBOOK, QUIET, UNASKED, notebook
 from giestack.demo.folder import DemoFolder, write_whole
 from giestack.spawner.process.family import VARIABLE
 
-NOTEBOOK = "Welcome.ipynb"
+_WORDS = """\
+# Welcome
 
+This is a real JupyterLab behind giestack. Only Alice gets here: try this page's
+address as Bob, or logged out.
+
+It runs as a process on this machine **without any isolation**: what you do here, you do
+as the user who started the demo. Press Shift+Enter in the next cell.
+"""
 # sun_path has 108 bytes (unix(7)); a kernel's sockets have names of 49 bytes.
 _LONGEST_RUNTIME_DIR = 108 - 1 - 50
 
@@ -63,12 +70,7 @@ def config_text(folder: DemoFolder, place: LabPlace, username: str, *, root: boo
         "FrontDoor.header": place.header,
         "FrontDoor.username": username,
         "FrontDoor.token": "",
-        # Nothing is asked of other hosts.
-        "LabApp.news_url": None,
-        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
-        "LabApp.extension_manager": "readonly",
-        # Looking for them starts npm.
-        "LanguageServerManager.autodetect": False,
+        **QUIET,
     }
     if len(os.fsencode(runtime_dir(folder))) <= _LONGEST_RUNTIME_DIR:
         # Sockets in a private folder: what kernels print is not on a port that others reach.
@@ -113,49 +115,20 @@ def environment(
     return found
 
 
-def notebook() -> str:
-    """Return the notebook that a new folder begins with."""
-    words = (
-        "# Welcome\n"
-        "\n"
-        "This is a real JupyterLab behind giestack. Only Alice gets here: try this page's\n"
-        "address as Bob, or logged out.\n"
-        "\n"
-        "It runs as a process on this machine **without any isolation**: what you do here, you do\n"
-        "as the user who started the demo. Press Shift+Enter in the next cell."
-    )
-    cells = [
-        {"cell_type": "markdown", "id": "welcome", "metadata": {}, "source": words},
-        {
-            "cell_type": "code",
-            "id": "answer",
-            "metadata": {},
-            "source": "6*7",
-            "execution_count": None,
-            "outputs": [],
-        },
-    ]
-    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    return json.dumps(
-        {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5},
-        indent=1,
-    )
-
-
 def prepare(folder: DemoFolder) -> str:
     """Make what a first start needs; return the path to open. Waits for the disk."""
     if not folder.home.exists():
         new = folder.home.with_name("alice.new")
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
-        write_whole(new / NOTEBOOK, notebook())
+        write_whole(new / NOTEBOOK, notebook(_WORDS))
         new.replace(folder.home)
     folder.jupyter.mkdir(mode=0o700, exist_ok=True)
-    settings = folder.jupyter / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
+    settings = folder.jupyter / UNASKED
     if not settings.exists():
-        # Else every visitor is asked whether Jupyter may look for news, which it can't here.
         settings.mkdir(mode=0o700, parents=True)
-        write_whole(settings / "notification.jupyterlab-settings", '{"fetchNews": "false"}')
+        name, text = NO_NEWS
+        write_whole(settings / name, text)
     return f"lab/tree/{NOTEBOOK}" if (folder.home / NOTEBOOK).exists() else "lab"
 
 

@@ -6,7 +6,6 @@
 JupyterLab starts in this very process: one start of an interpreter is enough.
 """
 
-import json
 import os
 import sys
 from argparse import ArgumentParser, Namespace
@@ -14,7 +13,8 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-NOTEBOOK = "Welcome.ipynb"
+from giestack.demo.first_visit import NO_NEWS, NOTEBOOK, QUIET, UNASKED, notebook
+
 HOW_TO_INSTALL = "JupyterLab is not installed: make demo, or pip install 'giestack[demo]'"
 
 _WORDS = """\
@@ -26,8 +26,6 @@ another user, or logged out.
 It runs as a process on that machine **without any isolation**: what you do here, you do as the
 user who started the demo. Press Shift+Enter in the next cell.
 """
-# Where JupyterLab keeps what a user has chosen (`jupyter --paths`, user-settings).
-_NOTIFICATION = Path(".jupyter/lab/user-settings/@jupyterlab/apputils-extension")
 
 
 def lab_installed() -> bool:
@@ -40,15 +38,15 @@ def prepare(home: Path) -> None:
 
     Does nothing in a home that JupyterLab has been in, whatever has been deleted there.
     """
-    settings = home / _NOTIFICATION
+    settings = home / ".jupyter" / UNASKED
     try:
         settings.mkdir(mode=0o700, parents=True)
     except FileExistsError:
         return
-    # Else everybody is asked whether Jupyter may look for news, which it can't here.
-    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+    name, text = NO_NEWS
+    (settings / name).write_text(text, encoding="utf-8")
     if not (home / NOTEBOOK).exists():
-        (home / NOTEBOOK).write_text(_notebook(), encoding="utf-8")
+        (home / NOTEBOOK).write_text(notebook(_WORDS), encoding="utf-8")
 
 
 def arguments(options: Namespace, home: Path, *, root: bool) -> list[str]:
@@ -67,12 +65,7 @@ def arguments(options: Namespace, home: Path, *, root: bool) -> list[str]:
         "ServerApp.identity_provider_class": "giestack.demo.lab_identity.OwnerOfSocket",
         "OwnerOfSocket.token": "",
         "LabApp.default_url": f"/{options.interface}",
-        # Nothing is asked of other hosts.
-        "LabApp.news_url": None,
-        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
-        "LabApp.extension_manager": "readonly",
-        # Looking for them starts npm.
-        "LanguageServerManager.autodetect": False,
+        **QUIET,
         # Sockets in a private folder: what kernels print is not on a port that others reach.
         "KernelManager.transport": "ipc",
     }
@@ -99,28 +92,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     run(arguments(options, home, root=os.geteuid() == 0))
     return 0
-
-
-def _notebook() -> str:
-    cells = [
-        {"cell_type": "markdown", "id": "welcome", "metadata": {}, "source": _WORDS},
-        {
-            "cell_type": "code",
-            "id": "answer",
-            "metadata": {},
-            "source": "6*7",
-            "execution_count": None,
-            "outputs": [],
-        },
-    ]
-    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    document = {
-        "cells": cells,
-        "metadata": {"kernelspec": kernel},
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
-    return json.dumps(document, indent=1)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import nbformat
 from traitlets.config.loader import PyFileConfigLoader
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,7 +14,6 @@ from giestack.demo.jupyter_config import (
     config_file,
     config_text,
     environment,
-    notebook,
     prepare,
     runtime_dir,
 )
@@ -164,11 +162,3 @@ class PrepareTests(SynchronousTestCase):
         settings.write_text("{}")
         prepare(folder)
         self.assertEqual(settings.read_text(), "{}")
-
-
-class NotebookTests(SynchronousTestCase):
-    def test_valid(self):
-        found = nbformat.reads(notebook(), as_version=4)
-        nbformat.validate(found)
-        self.assertEqual([cell.source for cell in found.cells if cell.cell_type == "code"], ["6*7"])
-        self.assertIn("without any isolation", json.dumps(found))
