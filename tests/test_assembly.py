@@ -16,39 +16,38 @@ from giestack.ops.event_log import EventLog
 from giestack.settings.files import load
 from giestack.settings.load import Loaded
 from giestack.settings.problems import SettingsError
-from giestack.settings.schema import Settings
 
 reactor: Any = global_reactor
 
-MINIMUM = """
-galaxy:
-  id_secret: a-secret-for-tests
-  database_connection: sqlite:///galaxy.sqlite
-  url: https://galaxy.example.org/galaxy
-"""
+HOST = {
+    "galaxy.id_secret": "a-secret-for-tests",
+    "galaxy.database_connection": "sqlite:///galaxy.sqlite",
+}
+SPAWNER = {
+    "spawner.engines": [{"name": "local", "docker_host": "process:"}],
+    "spawner.profiles": [{"name": "web", "port": 0, "command": ["/bin/sh", "{port}"]}],
+}
 
 
 class AssemblyTests(SynchronousTestCase):
-    def settings(self, text: str = "") -> Settings:
+    def assembled(self, given: dict[str, object]) -> list[str]:
+        """The names of the parts, in the order of their start."""
         folder = Path(self.mktemp()).absolute()
         folder.mkdir()
-        file = folder / "giestack.yml"
-        file.write_text(MINIMUM + text)
-        return load(file, {}, folder).settings
-
-    def test_everything_is_there_and_nothing_runs(self) -> None:
-        settings = self.settings("proxy: {session_maps: [map.sqlite]}")
+        settings = load(None, {}, folder, given).settings
+        make_data_dir(settings)
         giestack = assemble(reactor, settings)
         self.assertFalse(giestack.running)
-        names = [type(part).__name__ for part in giestack]
+        return [type(part).__name__ for part in giestack]
+
+    def test_everything_is_there_and_nothing_runs(self) -> None:
+        names = self.assembled(HOST | {"proxy.session_maps": ["map.sqlite"]})
         # The proxy's door opens last, and so it closes first.
         self.assertEqual(names[-2:], ["Listeners", "Door"])
+        self.assertEqual(len(self.assembled(HOST | SPAWNER)), len(names) + 1)
 
     def test_without_a_host_database(self) -> None:
-        folder = Path(self.mktemp())
-        folder.mkdir()
-        settings = load(None, {}, folder, {"proxy.interactivetools_auth": "token"}).settings
-        self.assertEqual([type(part).__name__ for part in assemble(reactor, settings)][-1], "Door")
+        self.assertEqual(self.assembled({"proxy.interactivetools_auth": "token"})[-1], "Door")
 
 
 class ReconfigureTests(TestCase):
