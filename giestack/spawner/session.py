@@ -5,8 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError
-from twisted.internet.task import deferLater
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -18,6 +17,7 @@ from giestack.spawner.jupyter_activity import Activity
 from giestack.spawner.lifecycle import Inputs, life
 from giestack.spawner.listeners import Listeners
 from giestack.spawner.readiness import NotReady
+from giestack.spawner.removal import Removal
 from giestack.spawner.standing import LAUNCHING, Standing
 from giestack.spawner.surroundings import Surroundings
 from giestack.spawner.usage import Usage
@@ -30,14 +30,7 @@ from giestack.spawner.words import (
 )
 from giestack.visitor import Identity, Operator
 
-LAST_WORDS = 50
-"""Lines of its log that are kept of a session that failed."""
-
-_LOG_PATIENCE = 0.5
 _START_PATIENCE = 120.0
-_STOP_PATIENCE = 30.0
-_FIRST_PAUSE = 1.0
-_LONGEST_PAUSE = 30.0
 _TIMED: frozenset[State] = LAUNCHING | {"queued"}
 
 
@@ -61,6 +54,7 @@ class Session:
         self.occupies = False
         self.leaving = False
         self._around = around
+        self._removing = Removal(engine, around.hooks, around.clock)
         self._machine: Inputs = life(self)
         self._listeners = Listeners()
         self._works: set[Deferred[Callable[[], None]]] = set()
@@ -284,18 +278,8 @@ class Session:
             self.log.failure("A session could not be ended", failure)
 
     async def _collapse(self, reason: str) -> None:
-        try:
-            lines = await self.engine.logs(self.launch_as.session_id, LAST_WORDS).addTimeout(
-                _LOG_PATIENCE, self._around.clock
-            )
-        except CancelledError:
-            raise
-        except Exception as error:
-            lines = ()
-            self.log.info(
-                "No log of session {id}: {error}", id=self.launch_as.session_id, error=error
-            )
-        self.standing.reason, self.standing.log = reason, tuple(lines)
+        last_words = await self._removing.last_words(self.launch_as.session_id)
+        self.standing.reason, self.standing.log = reason, last_words
         if self._collapsing:
             self.show("failed")
         await self._remove()
@@ -304,50 +288,16 @@ class Session:
         for work in list(self._works):
             work.cancel()
         launched, self._launched = self._launched, False
-        if launched:
-            await self._call_hook(self._around.hooks.before_stop)
-        await self._stop_engine()
-        if launched:
-            await self._call_hook(self._around.hooks.after_stop)
+        hooked = self._hooked() if launched else None
+        await self._removing.remove(self.launch_as, hooked, self._say)
         self.standing.address = None
         self.occupies = False
         self._machine.removed()
         self._around.room_changed()
 
-    async def _stop_engine(self) -> None:
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                grace = self.launch_as.profile.stop_timeout
-                stopping = self.engine.stop(self.launch_as.session_id, grace)
-                await stopping.addTimeout(grace + _STOP_PATIENCE, self._around.clock)
-                return
-            except CancelledError:
-                raise
-            except Exception as error:
-                self._not_stopped(error, pause)
-            await deferLater(self._around.clock, pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-
-    def _not_stopped(self, error: Exception, pause: float) -> None:
-        if not isinstance(error, (EngineError, TimeoutError)):
-            self.log.failure("An engine went wrong while it stopped a session")
-        text = str(error) if isinstance(error, EngineError) else "its engine does not answer."
-        self.log.warn(
-            "Session {id} could not be stopped: {text} Trying again in {pause:g} s",
-            id=self.launch_as.session_id,
-            text=text,
-            pause=pause,
-        )
-        self.standing.message = f"It could not be stopped yet: {text}"
+    def _say(self, message: str) -> None:
+        self.standing.message = message
         self.announce()
-
-    async def _call_hook(self, hook: Callable[[HookedSession], Awaitable[None]]) -> None:
-        """Call one of the last hooks; whatever it does, the end goes on."""
-        try:
-            await hook(self._hooked())
-        except HookFailed as error:
-            self.log.warn("{error}", error=error)
 
     def _hooked(self) -> HookedSession:
         launch_as = self.launch_as
