@@ -17,7 +17,8 @@ from giestack.proxy.decision import (
     Refuse,
     Request,
 )
-from giestack.proxy.head import Malformed, Seen, split_host
+from giestack.proxy.head import Malformed, split_host
+from giestack.proxy.seen import Seen
 from giestack.routing.formats import EntryPoint
 from giestack.routing.places import (
     Environment,

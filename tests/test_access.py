@@ -6,8 +6,9 @@ from giestack import access
 from giestack.access import Policy, Standing, decide, needs_visitor
 from giestack.address import Address
 from giestack.proxy.decision import Destination, Forward, Local, Redirect, Refuse, Request
-from giestack.proxy.head import GuardedNames, RequestFields, Seen
+from giestack.proxy.head import GuardedNames, RequestFields
 from giestack.proxy.request_head import backend_fields
+from giestack.proxy.seen import Seen
 from giestack.routing.formats import EntryPoint
 from giestack.routing.places import (
     Environment,

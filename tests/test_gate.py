@@ -10,7 +10,8 @@ from giestack.access import NOT_FOUND, NOT_LOGGED_IN, UNAVAILABLE, Policy, Stand
 from giestack.address import Address
 from giestack.gate import DOT_SEGMENT, Gate
 from giestack.proxy.decision import Decision, Forward, Local, Redirect, Refuse, Request, Use
-from giestack.proxy.head import GuardedNames, RequestFields, seen_by_visitor
+from giestack.proxy.head import GuardedNames, RequestFields
+from giestack.proxy.seen import seen_by_visitor
 from giestack.routing.formats import EntryPoint, by_key
 from giestack.routing.places import HostEntryPoint, OwnPage, Place, Service, SpawnedSession
 from giestack.routing.table import Prefixes, RouteTable

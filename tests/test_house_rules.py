@@ -53,6 +53,7 @@ PURE = (
     "giestack/proxy/head.py",
     "giestack/proxy/request_head.py",
     "giestack/proxy/response_head.py",
+    "giestack/proxy/seen.py",
     "giestack/routing/formats.py",
     "giestack/routing/places.py",
     "giestack/routing/table.py",

@@ -14,16 +14,10 @@ from zope.interface import implementer
 
 from giestack.proxy.decision import Destination, Refuse, Request
 from giestack.proxy.exchange import Exchange
-from giestack.proxy.head import (
-    UNIX_PEER,
-    Malformed,
-    RequestFields,
-    Seen,
-    origin_form,
-    seen_by_visitor,
-)
+from giestack.proxy.head import Malformed, RequestFields, origin_form
 from giestack.proxy.request_head import backend_fields
 from giestack.proxy.request_parser import RequestParser
+from giestack.proxy.seen import UNIX_PEER, Seen, seen_by_visitor
 from giestack.proxy.transport import Transport
 from giestack.proxy.tunnel import Tunnel
 

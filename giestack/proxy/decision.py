@@ -7,7 +7,8 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 
 from giestack.address import Address
-from giestack.proxy.head import GuardedNames, RequestFields, Seen
+from giestack.proxy.head import GuardedNames, RequestFields
+from giestack.proxy.seen import Seen
 from giestack.visitor import Anonymous, Identity
 
 _NO_FIELDS = RequestFields([], "1.0", GuardedNames())

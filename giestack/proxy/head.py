@@ -8,15 +8,12 @@ Nothing here does I/O.
 """
 
 import re
-from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address
 
 Fields = Sequence[tuple[bytes, bytes]]
-
-UNIX_PEER = b"unix:"
-"""Stands for the peer's address on a UNIX socket."""
 
 MAX_FIELDS = 256
 """More fields than this in one head are refused with 431."""
@@ -26,7 +23,6 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _HOST = re.compile(
     rb"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[([0-9a-f:.]+)\])(?::([0-9]{1,5}))?", re.I
 )
-_ADDRESS = re.compile(rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|(?=.*:.*:)[0-9a-f:.]+", re.I)
 _TARGET = re.compile(rb"[!-~]+")
 _ABSOLUTE = re.compile(rb"https?://([^/?]*)(.*)", re.I)
 _DIGITS = re.compile(rb"[0-9]{1,18}")
@@ -364,80 +360,3 @@ def origin_form(target: bytes, host_name: bytes) -> bytes:
         raise Malformed(400, "the request target names another host")
     rest = match[2]
     return rest if rest.startswith(b"/") else b"/" + rest
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """How the visitor sees this server, and from where.
-
-    :ivar address: the visitor's IP address.
-    :ivar scheme: b"http" or b"https".
-    :ivar host: host with the port, if one was given.
-    :ivar forwarded_for: the X-Forwarded-For value to send on.
-    :ivar by_front: whether a trusted front handed the request on.
-    """
-
-    address: bytes
-    scheme: bytes
-    host: bytes
-    forwarded_for: bytes
-    by_front: bool = False
-    host_name: bytes = field(init=False)
-    port: bytes = field(init=False)
-
-    def __post_init__(self) -> None:
-        name, port = split_host(self.host) if self.host else (b"", None)
-        if port is None:
-            port = 443 if self.scheme == b"https" else 80
-        object.__setattr__(self, "host_name", name)
-        object.__setattr__(self, "port", b"%d" % port)
-
-
-def seen_by_visitor(
-    fields: RequestFields, peer: bytes, trusted: Container[bytes], secure: bool, told: bytes
-) -> Seen:
-    """Work out the visitor's own view of a request.
-
-    The fields that a front adds (X-Forwarded-For, -Proto, -Host, else X-Real-IP) are believed
-    only where ``peer``, the address at the other end of the connection, is in ``trusted``, or is
-    a UNIX socket: whoever may open ours is a front by intention.
-
-    :param secure: whether the connection itself is TLS.
-    :param told: the scheme to assume where a trusted front doesn't tell.
-    :raises Malformed: where a trusted front names an impossible host.
-    """
-    scheme = b"https" if secure else b"http"
-    if peer != UNIX_PEER and peer not in trusted:
-        return Seen(peer, scheme, fields.host, peer)
-    chain = [] if peer == UNIX_PEER else [peer]
-    address = peer
-    claimed = fields.forwarded_for or fields.real_ip
-    if claimed:
-        address = _last_hop(claimed, peer, trusted)
-        chain.insert(0, claimed)
-    if not secure:
-        proto = (fields.forwarded_proto or b"").split(b",")[0].strip(b" \t").lower()
-        scheme = proto if proto in (b"http", b"https") else told
-    host = fields.host
-    if fields.forwarded_host:
-        host = fields.forwarded_host.split(b",")[0].strip(b" \t")
-        if not host:
-            raise Malformed(400, "bad X-Forwarded-Host")
-    return Seen(address, scheme, host, b", ".join(chain), True)
-
-
-def _last_hop(claimed: bytes, peer: bytes, trusted: Container[bytes]) -> bytes:
-    """The rightmost address that no trusted front vouches for: the visitor's.
-
-    What stands to the left of something that is no address is nobody's word.
-    """
-    address = peer
-    for member in reversed(claimed.split(b",")):
-        hop = member.strip(b" \t")
-        if hop:
-            if not _ADDRESS.fullmatch(hop):
-                break
-            address = hop.removeprefix(b"::ffff:")
-            if address not in trusted:
-                break
-    return address

@@ -24,7 +24,7 @@ from zope.interface import implementer
 from giestack.address import Address
 from giestack.proxy.backend import BackendConnection
 from giestack.proxy.decision import Local, Request
-from giestack.proxy.head import Seen
+from giestack.proxy.seen import Seen
 from giestack.visitor import Anonymous, Identity
 
 _HERE = Address(path="giestack")

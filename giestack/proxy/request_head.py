@@ -3,8 +3,9 @@
 from collections.abc import Container
 
 from giestack.proxy.decision import Destination
-from giestack.proxy.head import UNDERSTOOD, Fields, RequestFields, Seen, canonical
+from giestack.proxy.head import UNDERSTOOD, Fields, RequestFields, canonical
 from giestack.proxy.response_head import FOR_FRONTS, ORIGIN_WIDE
+from giestack.proxy.seen import Seen
 
 # RFC 9110 section 6.5.1, with everything that is special in one of the two heads.
 _NOT_IN_TRAILERS = frozenset(

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
-from giestack.proxy.head import Seen
+from giestack.proxy.seen import Seen
 from giestack.visitor import Anonymous, Identity, Operator
 
 LONGEST_FORM = 65536

@@ -16,8 +16,8 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from giestack.database import DatabaseUnavailable
 from giestack.proxy.decision import Refuse
-from giestack.proxy.head import Seen
 from giestack.proxy.local import LocalTransport
+from giestack.proxy.seen import Seen
 from giestack.site.asked import LONGEST_FORM, Answer, Asked, Stream
 from giestack.visitor import Operator
 

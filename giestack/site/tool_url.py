@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from giestack.proxy.head import Seen
+from giestack.proxy.seen import Seen
 
 _DOMAIN = "ep.interactivetool"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
-from giestack.proxy.head import Seen
+from giestack.proxy.seen import Seen
 from giestack.site.tool_url import ToolPlaces
 from giestack.visitor import Anonymous, Identity
 

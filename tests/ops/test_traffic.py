@@ -13,8 +13,9 @@ from giestack.proxy.client import ClientConnection
 from giestack.proxy.decision import Refuse, Request
 from giestack.proxy.exchange import Exchange
 from giestack.proxy.front import AnswerLocally, Front, Limits
-from giestack.proxy.head import GuardedNames, RequestFields, Seen
+from giestack.proxy.head import GuardedNames, RequestFields
 from giestack.proxy.pool import Pool
+from giestack.proxy.seen import Seen
 from giestack.visitor import Anonymous, Identity
 
 ALICE = Identity("galaxy", 12, "f2db41e1fa331b3e", "alice", "a@example.org", False, 7, "s3ss10n")

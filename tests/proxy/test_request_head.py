@@ -6,8 +6,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.address import Address
 from giestack.proxy.decision import Destination
-from giestack.proxy.head import RequestFields, Seen, canonical
+from giestack.proxy.head import RequestFields, canonical
 from giestack.proxy.request_head import backend_fields, trailer_lines
+from giestack.proxy.seen import Seen
 from tests.proxy.memory import GUARDED, to
 
 HOST = (b"Host", b"Galaxy.example.org:8443")

@@ -14,9 +14,10 @@ from twisted.web.server import Site
 
 from giestack.proxy.backend import BackendConnection
 from giestack.proxy.decision import Local, Request
-from giestack.proxy.head import GuardedNames, RequestFields, Seen
+from giestack.proxy.head import GuardedNames, RequestFields
 from giestack.proxy.local import OwnPages
 from giestack.proxy.response_parser import Fields, ParsedHead
+from giestack.proxy.seen import Seen
 from giestack.site.api import Api
 from giestack.site.links import Links
 from giestack.site.operations import Operations

@@ -6,7 +6,7 @@ from unittest.mock import patch
 import twisted.internet
 from twisted.trial.unittest import SynchronousTestCase
 
-from giestack.proxy.head import Seen
+from giestack.proxy.seen import Seen
 from giestack.site.links import Links
 from tests.site.conversation import ALICE, Galaxy, ask, pages_of
 
