@@ -6,14 +6,15 @@ Everything here waits for the disk and belongs into a thread.
 import fcntl
 import os
 import re
-import shutil
 import stat
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from giestack.spawner.engine import EngineError
 from giestack.spawner.process.program_check import folder_troubles
+from giestack.spawner.process.removal import remove
 
 # sun_path has 108 bytes (unix(7)). Below a session's folder, whose name has 16 characters, is
 # Jupyter's own, "jupyter", with the sockets of kernels, which have names of 49 bytes.
@@ -50,14 +51,15 @@ class Folders:
     def clear(self) -> None:
         """Remove what sessions have left; raise OSError."""
         for left in self.run.iterdir():
-            _delete(left)
+            remove(left)
 
     def close(self) -> None:
         """Let another giestack use the folders; sessions must have been removed."""
         link = self.data_dir / "run"
         if self._run is not None and link.is_symlink():
             link.unlink(missing_ok=True)
-            shutil.rmtree(self._run, ignore_errors=True)
+            with suppress(OSError):
+                remove(self._run)
         self._run = None
         if self._lock is not None:
             os.close(self._lock)
@@ -88,7 +90,7 @@ class Folders:
         """Make the folder of a session; raise `EngineError`."""
         folder = self.run / session_id
         try:
-            _delete(folder)
+            remove(folder)
             for path in (folder, folder / "tmp", folder / "jupyter", folder / "xdg"):
                 path.mkdir(mode=0o700)
             if secrets:
@@ -104,7 +106,7 @@ class Folders:
     def remove(self, session_id: str) -> None:
         """Remove the folder of a session, if there is one; raise `EngineError`."""
         try:
-            _delete(self.run / session_id)
+            remove(self.run / session_id)
         except OSError as error:
             raise EngineError(
                 f"{error.filename} cannot be removed: {error.strerror}. Remove it by hand."
@@ -155,7 +157,7 @@ class Folders:
             run.chmod(0o700)
             return run
         if run.exists():
-            shutil.rmtree(run)
+            remove(run)
         above = tempfile.gettempdir()
         longest = _LONGEST_RUN - len(_PREFIX) - len("/12345678")
         short = tempfile.mkdtemp(
@@ -184,32 +186,3 @@ def _write_secret(folder: Path, name: str, value: str) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     with open(os.open(folder / name, flags, 0o600), "w", encoding="utf-8") as file:
         file.write(value)
-
-
-def _delete(path: Path) -> None:
-    """Remove a file or a folder with all that is in it; raise OSError where something stays."""
-    if not os.path.lexists(path):
-        return
-    if path.is_symlink() or not path.is_dir():
-        path.unlink()
-        return
-    try:
-        shutil.rmtree(path)
-    except OSError:
-        # A program may have taken away its own right to a folder, or be removing it just now.
-        _open_up(path)
-        shutil.rmtree(path, ignore_errors=True)
-        if os.path.lexists(path):
-            raise
-
-
-def _open_up(path: Path) -> None:
-    folders = [str(path)]
-    while folders:
-        try:
-            folder = folders.pop()
-            os.chmod(folder, 0o700)
-            with os.scandir(folder) as entries:
-                folders += [each.path for each in entries if each.is_dir(follow_symlinks=False)]
-        except OSError:
-            pass  # it is gone, or it stays

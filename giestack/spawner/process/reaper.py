@@ -206,7 +206,10 @@ def _remove(folders: list[str]) -> None:
     import shutil
 
     for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+        except RecursionError:
+            pass  # too deep for it: whoever started this does it again, in another way
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import time
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.spawner.process import reaper
+from giestack.spawner.process.removal import remove
 from tests.demo.place import new_folder
 from tests.demo.processes import ORPHAN, PATIENCE, Watched, number_from, started
 
@@ -149,6 +150,21 @@ class ReaperTests(SynchronousTestCase):
         self.status(process)
         self.assertFalse(folder.exists())
         self.assertTrue(os.path.exists("/etc/passwd"))
+
+    def test_folder_that_is_too_deep_for_it(self):
+        """Its owner may have made it so: the status is the program's all the same."""
+        folder = new_folder(self)
+        folder.mkdir()
+        self.addCleanup(remove, folder)
+        at = os.open(folder, os.O_RDONLY)
+        for _ in range(2000):
+            os.mkdir("d", dir_fd=at)
+            below = os.open("d", os.O_RDONLY, dir_fd=at)
+            os.close(at)
+            at = below
+        os.close(at)
+        process = self.run_reaper("exit 7", options=[f"--remove={folder}"])
+        self.assertEqual((process.stdout.read(), self.status(process)), (b"", 7))
 
     def test_folder_is_removed_when_its_owner_was_killed(self):
         folder = new_folder(self)
