@@ -8,6 +8,9 @@ import httptools
 
 Fields = list[tuple[bytes, bytes]]
 
+LONGEST_HEAD = 131_072
+"""Bytes that may come in a row without an end of a head, or any of a body: more is kept for none."""
+
 
 class ParsedHead:
     """A response head as the parser saw it.
@@ -62,6 +65,7 @@ class ResponseParser:
         self._started = False
         self._left = 0
         self._until_close = False
+        self._unheard = 0
         if self.trailers:
             self.trailers = []
         self.head: ParsedHead | None = None
@@ -127,6 +131,10 @@ class ResponseParser:
                 self._end_with_head()
             elif not self.done and not self.broken:
                 self._stop_parsing(head)
+        self._unheard = 0 if head or self.body or self.interim else self._unheard + len(data)
+        if self._unheard > LONGEST_HEAD and not self.done:
+            self.broken = True
+            self.reusable = False
 
     def _end_with_head(self) -> None:
         """A HEAD is answered by the head alone; the parser would wait for a body."""

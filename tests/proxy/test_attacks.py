@@ -4,7 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.proxy.decision import Destination, Forward, Refuse
 from giestack.proxy.front import Limits
-from giestack.proxy.response_parser import ResponseParser
+from giestack.proxy.response_parser import LONGEST_HEAD, ResponseParser
 from tests.proxy.memory import BACKEND, House, StrictBackends, answer, get, read_answers, to
 
 EVIL = b"HTTP/1.1 200 OK\r\nSet-Cookie: galaxysession=evil\r\nContent-Length: 0\r\n\r\n"
@@ -47,6 +47,36 @@ class BackendAttackTests(SynchronousTestCase):
             backend.send(b"cde" + EVIL)
             self.assertTrue(client.take().endswith(b"\r\n\r\nabcde"))
             self.assertTrue(backend.aborted)
+
+    def test_a_head_without_end_is_no_answer(self) -> None:
+        for begin, more in (
+            (b"HTTP/1.1 200 OK\r\n", b"X-More: %b\r\n" % (b"x" * 1000)),
+            (b"HTTP/1.1 200 OK\r\nX: ", b"x" * 1000),
+            (b"HTTP/1.1 200 ", b"x" * 1000),
+        ):
+            house = House()
+            client = house.connect()
+            client.send(get())
+            backend = house.backends[0]
+            backend.send(begin)
+            for _ in range(LONGEST_HEAD // 1000 + 1):
+                if backend.open:
+                    backend.send(more)
+            self.assertTrue(backend.aborted)
+            self.assertTrue(client.take().startswith(b"HTTP/1.1 502 "))
+
+    def test_trailers_without_end_cut_the_answer(self) -> None:
+        for more in (b"X-More: %b\r\n" % (b"x" * 1000), b"x" * 1000):
+            house = House()
+            client = house.connect()
+            client.send(get())
+            backend = house.backends[0]
+            backend.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n")
+            for _ in range(LONGEST_HEAD // 1000 + 1):
+                if backend.open:
+                    backend.send(more)
+            self.assertTrue(backend.aborted)
+            self.assertTrue(client.aborted)
 
     def test_interim_heads_are_checked_like_others(self) -> None:
         self.backend.send(
