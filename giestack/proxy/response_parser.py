@@ -9,7 +9,7 @@ import httptools
 Fields = list[tuple[bytes, bytes]]
 
 LONGEST_HEAD = 131_072
-"""Bytes that may come in a row without an end of a head, or any of a body: more is kept for none."""
+"""Bytes that may come without the end of a head, or any of a body; no more of them are kept."""
 
 
 class ParsedHead:

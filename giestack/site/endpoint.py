@@ -5,6 +5,7 @@ Everything that can go wrong on the way becomes an answer here and nowhere else.
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from io import BytesIO
 from typing import Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -208,6 +209,17 @@ class _Channel(HTTPChannel):
     MAX_LENGTH = totalHeadersSize = 1 << 24
 
 
+class _Request(Request):
+    """Keeps as much of the body as is read, in memory: Twisted would keep all of it on the disk."""
+
+    def gotLength(self, length: int | None) -> None:
+        self.content = BytesIO()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        assert self.content is not None
+        self.content.write(data[: LONGEST_FORM + 1 - self.content.tell()])
+
+
 class OwnSite(Site):
     """A Site for `giestack.proxy.local.OwnPages`: no time-outs, no forms, no global reactor.
 
@@ -218,4 +230,10 @@ class OwnSite(Site):
     protocol: Any = _Channel
 
     def __init__(self, root: Resource, reactor: Any) -> None:
-        super().__init__(root, timeout=None, reactor=reactor, parsePOSTFormSubmission=False)
+        super().__init__(
+            root,
+            requestFactory=_Request,
+            timeout=None,
+            reactor=reactor,
+            parsePOSTFormSubmission=False,
+        )

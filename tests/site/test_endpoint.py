@@ -1,6 +1,8 @@
 """One address of the own pages, and all that can go wrong with it."""
 
+import tempfile
 from collections.abc import Mapping
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -68,6 +70,29 @@ class AnswerTests(Endpoints):
     def test_a_large_body_is_not_read_to_its_end(self) -> None:
         ask(self.site({b"POST": self.fine}), b"/one", method=b"POST", body=b"x" * 200_000)
         self.assertEqual(len(self.asked[0].body), LONGEST_FORM + 1)
+
+    def test_of_a_large_body_nothing_goes_to_the_disk_and_little_stays(self) -> None:
+        """Anybody may send one."""
+
+        def refuse(*args: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        self.patch(tempfile, "TemporaryFile", refuse)
+        for chunked in (False, True):
+            transport = StringTransport()
+            transport.visitor, transport.seen = ALICE, seen_as()  # type: ignore[attr-defined]
+            channel: Any = self.site({b"POST": self.fine}).buildProtocol(None)
+            channel.makeConnection(transport)
+            length = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: 1000000"
+            channel.dataReceived(b"POST /one HTTP/1.1\r\nHost: h\r\n%b\r\n\r\n" % length)
+            (request,) = channel.requests
+            piece = b"186a0\r\n%b\r\n" % (b"x" * 100_000) if chunked else b"x" * 100_000
+            for _ in range(10):
+                self.assertLessEqual(request.content.tell(), LONGEST_FORM + 1)
+                channel.dataReceived(piece)
+            channel.dataReceived(b"0\r\n\r\n" if chunked else b"")
+            self.assertIn(b"200 OK", transport.value())
+            self.assertEqual(len(self.asked.pop().body), LONGEST_FORM + 1)
 
     def test_a_head_as_large_as_the_front_door_lets_in(self) -> None:
         fields = [(b"X-%d" % n, b"x" * 20_000) for n in range(3)]
