@@ -49,8 +49,15 @@ class Output:
         self._followers: list[tuple[Callable[[str], None], Callable[[], None]]] = []
 
     def received(self, data: bytes) -> None:
-        """Take what was printed."""
+        """Take what was printed.
+
+        Of more lines at a time than are kept, those that are not are told to nobody.
+        """
         *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(lines) > self._most:
+            self._add(b"%d lines left out" % (len(lines) - self._most))
+            del lines[: -self._most]
+            self._overlong = False
         for line in lines:
             if not self._overlong:
                 self._add(line)

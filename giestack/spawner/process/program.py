@@ -25,6 +25,8 @@ _FORCE_PATIENCE = 4.0
 _OUTPUT_PATIENCE = 0.5
 _AT_ONCE = 262_144
 _PAUSE = 0.1
+# Bytes: so much work is a line more than what stands in it.
+_LINE = 256
 
 
 class Program(ProcessProtocol):
@@ -89,7 +91,7 @@ class Program(ProcessProtocol):
 
     def outReceived(self, data: bytes) -> None:
         self._received(data)
-        self._read += len(data)
+        self._read += len(data) + _LINE * data.count(b"\n")
         if self._read > _AT_ONCE and self._pause is None and self.running:
             self._reading(False)
             self._pause = self._clock.callLater(_PAUSE, self._resume)

@@ -57,6 +57,18 @@ class OutputTests(SynchronousTestCase):
         self.assertEqual(len(self.output.tail(10_000)), 1000)
         self.assertEqual(self.output.tail(1), ["line 4999"])
 
+    def test_more_lines_at_a_time_than_are_kept(self):
+        """Nobody could read them, and each follower would take time for each of them."""
+        heard: list[str] = []
+        self.output.follow(0, heard.append, lambda: None)
+        self.output.received(b"y" * 70_000)
+        self.output.received(b"end of that\n" + b"x\n" * 7000 + b"last\nbegun")
+        self.assertEqual(len(heard), 1002)
+        self.assertEqual((heard[1], heard[-1]), ("6002 lines left out", "last"))
+        self.assertEqual(self.output.tail(10_000), heard[2:])
+        self.output.close()
+        self.assertEqual(heard[-1], "begun")
+
     def test_long_lines(self):
         output = Output(size=10_000)
         for _ in range(50):

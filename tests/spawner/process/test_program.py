@@ -131,6 +131,16 @@ class ProgramTests(SynchronousTestCase):
         self.assertEqual(reader.did, ["pause", "resume"])
         self.assertQuiet()
 
+    def test_many_lines_are_much(self):
+        """Each takes time, also an empty one."""
+        reader = self.process.pipes[1] = Reader()
+        self.program.outReceived(b"\n" * 512)
+        self.assertEqual(reader.did, [])
+        self.program.outReceived(b"\n" * 512)
+        self.assertEqual(reader.did, ["pause"])
+        self.clock.advance(0.2)
+        self.assertQuiet()
+
     def test_no_pause_at_the_end(self):
         """What it has printed last is read, and the end is not missed."""
         self.process.obedient = False
