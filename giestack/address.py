@@ -14,6 +14,8 @@ class Address:
     :ivar path: absolute path of a UNIX socket.
     :ivar tls: whether to speak TLS (``https``) over TCP.
     :ivar ca_file: PEM file that the backend's certificate must lead to; None: the system's.
+    :ivar session: the id of the session that has the port now: whatever is still connected to
+        the one that had it before is none of its business. "" where a port changes no hands.
     """
 
     host: str = ""
@@ -21,6 +23,7 @@ class Address:
     path: str = ""
     tls: bool = False
     ca_file: str | None = None
+    session: str = ""
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __hash__(self) -> int:
@@ -28,7 +31,7 @@ class Address:
         return self._hash
 
     def __post_init__(self) -> None:
-        parts = (self.host, self.port, self.path, self.tls, self.ca_file)
+        parts = (self.host, self.port, self.path, self.tls, self.ca_file, self.session)
         object.__setattr__(self, "_hash", hash(parts))
 
     def authority(self) -> bytes:

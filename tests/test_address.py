@@ -23,5 +23,6 @@ class AddressTests(SynchronousTestCase):
             Address("a.example", 444, tls=True),
             Address("a.example", 443, tls=True, ca_file="/etc/ca.pem"),
             Address(path="a.example"),
+            Address("a.example", 443, tls=True, session="s1"),
         ):
             self.assertNotEqual(one, other)

@@ -47,6 +47,17 @@ class PoolTests(SynchronousTestCase):
         self.assertIsNone(self.pool.idle(OTHER))
         self.assertIsNotNone(self.pool.idle(Address("127.0.0.1", 9000)))
 
+    def test_who_gets_the_port_of_another_does_not_get_the_connections(self) -> None:
+        """Also those that are given back only when the port has changed hands."""
+        alices = Address("127.0.0.1", 9001, session="a")
+        bobs = Address("127.0.0.1", 9001, session="b")
+        kept, busy = self.made(alices), self.made(alices)
+        self.pool.give_back(kept)
+        self.assertIsNone(self.pool.idle(bobs))
+        self.pool.give_back(busy)
+        self.assertIsNone(self.pool.idle(bobs))
+        self.assertEqual(self.pool.kept, 2)
+
     def test_a_lost_one_is_forgotten(self) -> None:
         first, second = self.made(), self.made()
         self.pool.give_back(first)

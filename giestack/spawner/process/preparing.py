@@ -78,7 +78,8 @@ class Preparing:
         if port is None:
             address = Address(path=socket)
         else:
-            address = Address(LOOPBACK, port, tls=profile.scheme == "https")
+            tls = profile.scheme == "https"
+            address = Address(LOOPBACK, port, tls=tls, session=launch.session_id)
         return Prepared(
             command, environment, [f"--folder={home}", f"--remove={run}", *options], address
         )

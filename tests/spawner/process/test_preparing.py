@@ -47,12 +47,12 @@ class PreparingTests(SynchronousTestCase):
 
     def test_port(self):
         prepared = self.prepare(profile_of("sh", "{port}{socket}"), 4321)
-        self.assertEqual(prepared.address, Address("127.0.0.1", 4321))
+        self.assertEqual(prepared.address, Address("127.0.0.1", 4321, session="s1"))
         self.assertEqual(prepared.command, ["sh", "4321"])
 
     def test_https(self):
         prepared = self.prepare(profile_of("sh", scheme="https"), 4321)
-        self.assertEqual(prepared.address, Address("127.0.0.1", 4321, tls=True))
+        self.assertEqual(prepared.address, Address("127.0.0.1", 4321, tls=True, session="s1"))
 
     def test_options(self):
         prepared = self.prepare(profile_of("sh", memory=1000, pids=5))
