@@ -119,6 +119,18 @@ def chosen(options: tuple[Option, ...], given: Mapping[str, object]) -> dict[str
     }
 
 
+def still_chosen(options: tuple[Option, ...], before: Mapping[str, object]) -> dict[str, Value]:
+    """What was chosen when the profile may have had other options: what is not allowed any more
+    becomes the default."""
+    found = {option.name: option.default for option in options}
+    for option in options:
+        try:
+            found[option.name] = option.read(before[option.name])
+        except (KeyError, SpawnRefused):
+            pass
+    return found
+
+
 def _option(name: str, given: object) -> Option:
     if not _NAME.fullmatch(name):
         raise BadOption(

@@ -19,7 +19,7 @@ from giestack.spawner.entrance import Entrance
 from giestack.spawner.history import History
 from giestack.spawner.hooks import Hooks
 from giestack.spawner.known_stats import KnownStats
-from giestack.spawner.options import chosen, options_of
+from giestack.spawner.options import chosen, options_of, still_chosen
 from giestack.spawner.owner import owner_of
 from giestack.spawner.queue import Queue
 from giestack.spawner.session import Session
@@ -259,18 +259,22 @@ class Spawner:
             session.dismiss(by)
 
     def restart(self, session_id: str, by: Identity) -> None:
-        """Stop a session, if it runs, and start it again with the same options."""
+        """Stop a session, if it runs, and start it again with the same options.
+
+        One that its profile does not have any more, or not like that, gets its default.
+        """
         session = self._sessions.get(session_id)
         if session is None:
             return
         profile = self._profiles.get(session.launch_as.profile.name)
-        if profile is None:
+        if profile is None or profile not in self.profiles(by):
             raise SpawnRefused(
                 409,
                 "no-such-profile",
                 f"{session.launch_as.profile.title} is not offered any more.",
             )
-        session.restart(replace(session.launch_as, profile=profile), by)
+        options = still_chosen(options_of(profile.options), session.launch_as.options)
+        session.restart(replace(session.launch_as, profile=profile, options=options), by)
 
     def subscribe(
         self, session_id: str, changed: Callable[[Moment], None], end: Callable[[], None]

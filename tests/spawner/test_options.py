@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from giestack.spawner.options import LONGEST_TEXT, BadOption, Option, chosen, options_of
+from giestack.spawner.options import (
+    LONGEST_TEXT,
+    BadOption,
+    Option,
+    chosen,
+    options_of,
+    still_chosen,
+)
 from giestack.spawner.view import SpawnRefused
 
 RESULTS = st.recursive(
@@ -214,6 +221,22 @@ class ChosenTests(SynchronousTestCase):
                 "Greeting must be one line of 500 characters at most.",
             )
         self.assert_refused({"greeting": 1}, "greeting", "Greeting must be a text.")
+
+    def test_what_was_chosen_before_the_options_changed(self) -> None:
+        before = chosen(EXAMPLES, {"interface": "tree", "rows": 5000, "greeting": "hi"})
+        self.assertEqual(still_chosen(EXAMPLES, before), before)
+        now = options_of(
+            {
+                "interface": {"choices": ["lab"]},
+                "rows": {"type": "integer", "default": 7, "high": 1000},
+                "greeting": {"type": "text"},
+                "more": {"type": "boolean"},
+            }
+        )
+        self.assertEqual(
+            still_chosen(now, before),
+            {"interface": "lab", "rows": 7, "greeting": "hi", "more": False},
+        )
 
     def test_unknown(self) -> None:
         self.assert_refused({"zzz": 1}, "zzz", "There is no option “zzz”.")

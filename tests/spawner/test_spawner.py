@@ -133,6 +133,24 @@ class ReloadTests(SpawnerCase):
         self.assertEqual(refused.status, 409)
         self.assertEqual(self.world.state(session_id), "ready")
 
+    def test_what_is_not_for_them_any_more_can_not_be_restarted(self) -> None:
+        session_id = self.world.start(ADMIN, "secret")
+        demoted = replace(ADMIN, is_admin=False)
+        refused = self.assertRaises(SpawnRefused, self.spawner.restart, session_id, demoted)
+        self.assertEqual((refused.status, refused.code), (409, "no-such-profile"))
+        self.assertEqual(self.world.state(session_id), "ready")
+        self.spawner.restart(session_id, ADMIN)
+        self.assertEqual(len(self.engine.started), 2)
+
+    def test_a_choice_that_is_not_allowed_any_more_does_not_live_on(self) -> None:
+        view, _ = self.spawner.request(ALICE, "jupyter", None, {"debug": True})
+        options = {"greeting": {"type": "text", "default": "hello"}}
+        self.spawner.configure(
+            replace(SETTINGS, profiles=(replace(JUPYTER, options=options),)), "https://g/"
+        )
+        self.spawner.restart(view.id, ALICE)
+        self.assertEqual(self.engine.started[-1].options, {"greeting": "hello"})
+
 
 class AdoptionTests(SynchronousTestCase):
     def launch(self, session_id: str, created: float = 1_699_999_000) -> Launch:
