@@ -23,6 +23,7 @@ from giestack.meaning import (
     prefixes_of,
     scheme_of,
     services_of,
+    spawner_of,
 )
 from giestack.operations import ProxyOperations
 from giestack.ops.access_log import AccessLog
@@ -191,7 +192,7 @@ class Assembly:
         self._visits.configure(mask)
         self._admin.configure(settings.admin.token, api.control())
         if self._spawner is not None and settings.spawner is not None:
-            self._spawner.configure(settings.spawner, settings.galaxy.url or "")
+            self._spawner.configure(spawner_of(settings.spawner), settings.galaxy.url or "")
         self._event_log.level = LogLevel.levelWithName(settings.log.level)
 
     def _rules(self, settings: Settings) -> tuple[Rules, Api]:

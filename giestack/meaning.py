@@ -1,6 +1,7 @@
 """What the configuration means to each part, as values."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from giestack.access import Policy
 from giestack.ops.masking import Masking
@@ -9,6 +10,7 @@ from giestack.proxy.head import GuardedNames, canonical
 from giestack.routing.places import Service
 from giestack.routing.table import Prefixes
 from giestack.settings.schema import ProxySettings, Settings
+from giestack.settings.spawner_schema import SpawnerSettings
 from giestack.site.links import Links
 
 OWN_COOKIES = (b"giestack", b"__host-giestack")
@@ -102,3 +104,13 @@ def map_locations(proxy: ProxySettings) -> Mapping[str, str]:
 def masking_of(proxy: ProxySettings) -> Masking:
     """What takes the secrets out of logged addresses."""
     return Masking(proxy.interactivetools_prefix, proxy.interactivetools_domains)
+
+
+def spawner_of(spawner: SpawnerSettings) -> SpawnerSettings:
+    """What the spawner goes by: nobody is promised what the engines can't give.
+
+    Local processes share all cores.
+    """
+    if not all(engine.is_process for engine in spawner.engines):
+        return spawner
+    return replace(spawner, profiles=tuple(replace(p, cpus=0.0) for p in spawner.profiles))

@@ -27,7 +27,7 @@ def make_spawner(
     ask: Ask,
     audit: Audit,
 ) -> Spawner:
-    """Build the spawner that the configuration asks for; nothing runs yet.
+    """Build the spawner with its engines; it is to be told its profiles, and nothing runs yet.
 
     :raises OSError, ValueError: where hooks can't be loaded, or ``data_dir`` not be used.
     """
@@ -45,7 +45,7 @@ def make_spawner(
     async def activity(address: Address, base: str) -> Activity:
         return await jupyter_activity(ask, address, base.encode())
 
-    spawner = Spawner(
+    return Spawner(
         reactor,
         [engine(configured) for configured in settings.spawner.engines],
         prefix=settings.proxy.prefix,
@@ -54,5 +54,3 @@ def make_spawner(
         ask_activity=activity,
         audit=audit,
     )
-    spawner.configure(settings.spawner, settings.galaxy.url or "")
-    return spawner

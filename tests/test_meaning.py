@@ -1,5 +1,6 @@
 """What the configuration means to the parts."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,9 +13,11 @@ from giestack.meaning import (
     prefixes_of,
     scheme_of,
     services_of,
+    spawner_of,
 )
 from giestack.settings.files import load
 from giestack.settings.schema import Settings
+from giestack.settings.spawner_schema import Engine
 
 MINIMUM = """
 galaxy:
@@ -87,3 +90,13 @@ class MeaningTests(SynchronousTestCase):
     def test_limits_are_handed_on(self) -> None:
         limits = limits_of(self.settings("proxy: {limits: {head: 8K, idle_timeout: 5}}").proxy)
         self.assertEqual((limits.head, limits.idle_timeout, limits.body), (8192, 5, 0))
+
+    def test_processes_are_not_said_to_have_cores_of_their_own(self) -> None:
+        profiles = "profiles: [{name: a, image: x, command: [x, '{socket}'], cpus: 2}]"
+        spawner = self.settings(
+            f"spawner: {{engines: [{{name: a, docker_host: 'process:'}}], {profiles}}}"
+        ).spawner
+        assert spawner is not None
+        self.assertEqual([profile.cpus for profile in spawner_of(spawner).profiles], [0.0])
+        docker = replace(spawner, engines=(*spawner.engines, Engine(name="b")))
+        self.assertIs(spawner_of(docker), docker)

@@ -58,6 +58,8 @@ class SpawningTests(TestCase):
             Ask(reactor, Endpoints(reactor, 5.0)),
             lambda event, who, **fields: noted.append(event),
         )
+        assert settings.spawner is not None
+        spawner.configure(settings.spawner, settings.galaxy.url or "")
         await spawner.open()
         try:
             view, _ = spawner.request(ALICE, "web", None, {})
