@@ -16,6 +16,7 @@ _SLOWER = 1.5
 _EARLY = 10.0
 _LONGEST_EARLY = 0.1
 _LONGEST = 0.5
+_LONGEST_REASON = 100
 
 
 class Answer(Protocol):
@@ -77,5 +78,8 @@ async def wait_until_ready(
 
 def _words(answer: Answer) -> str:
     if answer.status:
-        return f"answers {answer.status} {answer.reason}".rstrip()
+        # The server's own word, on one line: it goes into pages and logs.
+        said = answer.reason[:_LONGEST_REASON]
+        said = "".join(sign if sign.isprintable() else " " for sign in said)
+        return f"answers {answer.status} {said}".rstrip()
     return answer.reason

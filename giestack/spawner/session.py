@@ -173,6 +173,8 @@ class Session:
             self._around.durations.add("total", seconds)
         standing.ready = now
         standing.usage.touch()
+        # What it was before a restart, it need not be now.
+        standing.usage.polling = None
         self._count("ready")
         self._audit("ready", None)
         self._run(self._look_around())

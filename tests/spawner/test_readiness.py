@@ -94,6 +94,7 @@ class WaitTests(SynchronousTestCase):
             (NOBODY, "is not there: nothing listens at its address"),
             (Answer(500, "Internal Server Error"), "answers 500 Internal Server Error"),
             (Answer(503, ""), "answers 503"),
+            (Answer(500, "a\x1b[1m\x85b" + "x" * 60_000), f"answers 500 a [1m b{'x' * 93}"),
             (Answer(0, "does not speak HTTP"), "does not speak HTTP"),
         ):
             self.asked.answer = answer

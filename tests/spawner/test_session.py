@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.spawner.engine import Ended, EngineError
 from giestack.spawner.hooks import Hook, HookedSession, Kind
+from giestack.spawner.jupyter_activity import Activity
 from giestack.spawner.view import Moment
 from tests.spawner.fake_engine import BREAKS, EXITS, FAILS, HANGS, SLOW, Start
 from tests.spawner.world import ADMIN, ALICE, JUPYTER, World
@@ -192,6 +193,23 @@ class EndTests(SessionCase):
         self.assertEqual(self.world.state(view.id), "ready")
         self.assertEqual(self.engine.started[-1].options, {"debug": True})
         self.assertEqual(self.engine.started[-1].session_id, view.id)
+
+    def test_restarted_as_something_else(self) -> None:
+        """What a page of Jupyter's asks all the time may be what another server is there for."""
+        self.world.activity = Activity(True)
+        lab = self.world.start(name="other")
+        use = (b"GET", f"/giestack/session/{lab}/api/kernels".encode())
+
+        def is_use() -> bool:
+            entrance = self.spawner.entrance(lab)
+            assert entrance is not None
+            return entrance.use(*use) is not None
+
+        self.assertFalse(is_use())
+        self.world.activity = Activity(False)
+        self.spawner.restart(lab, ALICE)
+        self.assertEqual(self.world.state(lab), "ready")
+        self.assertTrue(is_use())
 
     def test_restarted_while_it_stops(self) -> None:
         self.engine.stop_seconds = 2.0
