@@ -6,16 +6,18 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
 from tests.neighbours.program import PATIENCE
 
 SCREENSHOTS = "GIESTACK_TEST_SCREENSHOTS"
 """The environment variable that names a folder for screenshots."""
 
+_AXE = resources.files("axe_playwright_python").joinpath("axe.min.js")
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -91,6 +93,38 @@ class Complaints:
     def _console(self, message: Any) -> None:
         if message.type in ("error", "warning"):
             self.texts.append(f"{message.type}: {message.text} ({message.location})")
+
+
+def foreign_requests(context: BrowserContext, origin: str) -> list[str]:
+    """Return a list to which each URL is added that a page asks for elsewhere than at a site."""
+    found: list[str] = []
+
+    def look(request: Request) -> None:
+        if not request.url.startswith((origin, "data:", "blob:")):
+            found.append(request.url)
+
+    context.on("request", look)
+    return found
+
+
+def violations(page: Page, *ignored: str) -> list[dict[str, Any]]:
+    """What axe finds on a page that keeps people from using it; without the rules ``ignored``."""
+    # Not a script of the page, so that its Content-Security-Policy says nothing to it.
+    page.evaluate(_AXE.read_text("utf-8"))
+    rules = {rule: {"enabled": False} for rule in ignored}
+    options = {"rules": rules, "resultTypes": ["violations"]}
+    found: list[dict[str, Any]] = page.evaluate("options => axe.run(options)", options)[
+        "violations"
+    ]
+    return found
+
+
+def fits(page: Page) -> bool:
+    """Whether nobody has to scroll sideways."""
+    found: bool = page.evaluate(
+        "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    )
+    return found
 
 
 LOOKS: tuple[tuple[str, dict[str, Any]], ...] = tuple(

@@ -2,7 +2,6 @@
 
 import re
 import sys
-from importlib import resources
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -12,8 +11,11 @@ from tests.neighbours.chromium import (
     LOOKS,
     Complaints,
     chromium,
+    fits,
+    foreign_requests,
     in_a_thread,
     screenshot,
+    violations,
     visitor,
 )
 from tests.neighbours.galaxy import new_folder
@@ -22,8 +24,6 @@ from tests.neighbours.program import Program, free_port
 
 ROOT = Path(__file__).parent.parent.parent
 WIDE = {"viewport": {"width": 1280, "height": 800}}
-_AXE = resources.files("axe_playwright_python").joinpath("axe.min.js")
-_RUN_AXE = "axe.run({resultTypes: ['violations']})"
 _REFUSED = "Failed to load resource: the server responded with a status of "
 PAGES = (
     ("dashboard", "alice", "", 200),
@@ -81,7 +81,6 @@ class PagesCase(SynchronousTestCase):
 class LookTests(PagesCase):
     @in_a_thread
     def test_every_page_by_day_and_by_night(self):
-        axe = _AXE.read_text("utf-8")
         with chromium() as browser:
             for look, options in LOOKS:
                 # Each size and each scheme of colours once.
@@ -89,44 +88,23 @@ class LookTests(PagesCase):
                     continue
                 with visitor(browser, **options) as somebody:
                     page, complaints = self.page_as(somebody, "alice")
-                    foreign = self.foreign_requests(page)
+                    foreign = foreign_requests(somebody, self.site)
                     for name, who, path, status in PAGES:
                         self.become(somebody, who)
                         self.assertEqual(page.goto(self.site + path).status, status)
                         screenshot(page, f"{name}-{look}", self.folder / "pictures")
-                        self.assertFits(page)
-                        self.assertAccessible(page, axe)
+                        self.assertTrue(fits(page), page.url)
+                        self.assertAccessible(page)
                         # The same with letters four times as large.
                         page.set_viewport_size({"width": 320, "height": 256})
-                        self.assertFits(page)
+                        self.assertTrue(fits(page), page.url)
                         page.set_viewport_size(options["viewport"])
                     self.assertQuiet(complaints)
                     self.assertEqual(foreign, [])
 
-    def foreign_requests(self, page):
-        found: list[str] = []
-
-        def look(request):
-            if not request.url.startswith((self.site, "data:")):
-                found.append(request.url)
-
-        page.on("request", look)
-        return found
-
-    def assertAccessible(self, page, axe):
-        # Not a script of the page, so that its Content-Security-Policy says nothing to it.
-        page.evaluate(axe)
-        found = [(one["id"], one["nodes"]) for one in page.evaluate(_RUN_AXE)["violations"]]
+    def assertAccessible(self, page):
+        found = [(one["id"], one["nodes"]) for one in violations(page)]
         self.assertEqual(found, [], page.url)
-
-    def assertFits(self, page):
-        """Nobody has to scroll sideways."""
-        self.assertTrue(
-            page.evaluate(
-                "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-            ),
-            page.url,
-        )
 
 
 class StoryTests(PagesCase):
