@@ -206,6 +206,8 @@ def _remove(folders: list[str]) -> None:
     import shutil
 
     for folder in folders:
+        if not os.path.isdir(folder):
+            continue  # the program has put something else there: a pipe would be waited for
         try:
             shutil.rmtree(folder, ignore_errors=True)
         except RecursionError:

@@ -166,6 +166,14 @@ class ReaperTests(SynchronousTestCase):
         process = self.run_reaper("exit 7", options=[f"--remove={folder}"])
         self.assertEqual((process.stdout.read(), self.status(process)), (b"", 7))
 
+    def test_pipe_in_the_place_of_the_folder(self):
+        folder = new_folder(self)
+        folder.mkdir()
+        process = self.run_reaper(
+            f"rmdir {folder}; mkfifo {folder}; exit 7", options=[f"--remove={folder}"]
+        )
+        self.assertEqual(self.status(process), 7)
+
     def test_folder_is_removed_when_its_owner_was_killed(self):
         folder = new_folder(self)
         folder.mkdir()
