@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredLock, fail, succeed
+from twisted.internet.defer import Deferred, DeferredLock, succeed
 from twisted.internet.interfaces import IReactorProcess, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -86,6 +86,7 @@ class ProcessEngine:
         self._usage = Usage(in_thread, clock)
         self._turn = DeferredLock()
         self._open = False
+        self._trouble = ""
         self._ended: Callable[[str, Ended], None] = _nobody
         self._sessions: dict[str, _Session] = {}
 
@@ -94,8 +95,12 @@ class ProcessEngine:
 
         async def take_up() -> Sequence[Found]:
             if not self._open:
-                await self._in_thread(self._take_up)
-            self._open, self._ended = True, ended
+                try:
+                    await self._in_thread(self._take_up)
+                except EngineError as error:
+                    self._trouble = str(error)
+                    raise
+            self._open, self._trouble, self._ended = True, "", ended
             return self._found()
 
         return _apart(self._turn.run(lambda: Deferred.fromCoroutine(take_up())))
@@ -115,12 +120,15 @@ class ProcessEngine:
         return _apart(self._turn.run(lambda: Deferred.fromCoroutine(give_up())))
 
     def start(self, launch: Launch, progress: Callable[[Progress], None]) -> Deferred[Address]:
-        """As Engine says."""
-        try:
-            session = self._admit(launch)
-        except EngineError as error:
-            return fail(error)
-        return Deferred.fromCoroutine(self._start(session, progress))
+        """As Engine says. It waits while the engine is being opened."""
+
+        async def start() -> Address:
+            if not self._open:
+                # A visitor is quicker than the end of what a killed giestack has left.
+                await self._turn.run(_nothing)
+            return await self._start(self._admit(launch), progress)
+
+        return Deferred.fromCoroutine(start())
 
     def stop(self, session_id: str, grace: float) -> Deferred[None]:
         """As Engine says; asked again, the shorter grace holds."""
@@ -182,7 +190,7 @@ class ProcessEngine:
 
     def _admit(self, launch: Launch) -> _Session:
         if not self._open:
-            raise EngineError(f"The engine “{self.name}” is not running.")
+            raise EngineError(self._trouble or f"The engine “{self.name}” is not running.")
         if not _ID.fullmatch(launch.session_id):
             raise EngineError("The id of a session has lower-case letters and digits.")
         if launch.session_id in self._sessions:

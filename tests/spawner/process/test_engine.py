@@ -213,8 +213,19 @@ class StartTests(EngineTestCase):
                 self.assertIn("/srv/run/s1", str(error))
             else:
                 self.fail("it was opened")
+            failed = engine.start(launch_of(shell("sleep 1000")), lambda progress: None)
+            self.assertIn("/srv/run/s1", str(self.failureResultOf(failed, EngineError).value))
         await engine.open(self.ended)
         await engine.close()
+
+    async def test_start_while_it_is_opened(self):
+        """Visitors come before what a killed giestack has left is ended."""
+        await self.engine.close()
+        opened = self.engine.open(self.ended)
+        started = self.start(shell("sleep 1000"))
+        self.assertNoResult(started)
+        self.assertEqual(list(await opened), [])
+        self.assertTrue(await started)
 
     async def test_opened_twice(self):
         await self.start(shell("sleep 1000"))
