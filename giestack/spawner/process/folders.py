@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import tempfile
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -36,6 +37,7 @@ class Folders:
         self.data_dir = Path(os.path.abspath(data_dir))
         self._run: Path | None = None
         self._lock: int | None = None
+        self._entering = threading.Lock()
 
     def open(self) -> None:
         """Make what is missing; raise `EngineError`."""
@@ -76,6 +78,7 @@ class Folders:
         """Return the home of an owner, made where it is missing; raise `EngineError`."""
         home = self.data_dir / "homes" / owner
         try:
+            home.parent.mkdir(mode=0o700, exist_ok=True)
             home.mkdir(mode=0o700, exist_ok=True)
             if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied")
@@ -90,6 +93,11 @@ class Folders:
         """Make the folder of a session; raise `EngineError`."""
         folder = self.run / session_id
         try:
+            if not self.run.is_dir():
+                # What cleans up temporary folders has taken it.
+                with self._entering:
+                    self._run = self._enter_run()
+                folder = self.run / session_id
             remove(folder)
             for path in (folder, folder / "tmp", folder / "jupyter", folder / "xdg"):
                 path.mkdir(mode=0o700)
@@ -114,9 +122,10 @@ class Folders:
 
     def troubles(self) -> list[str]:
         """What keeps sessions from being started here, in words with the remedy."""
-        found = [f"{trouble}." for trouble in folder_troubles(self.data_dir)]
-        if found:
-            return found
+        # A folder that is missing can be made where the one above it can be written to.
+        for folder in (self.data_dir, self.data_dir / "homes"):
+            if found := folder_troubles(folder):
+                return [f"{trouble}." for trouble in found]
         try:
             room = os.statvfs(self.data_dir)
         except FileNotFoundError:

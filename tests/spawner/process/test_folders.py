@@ -127,6 +127,15 @@ class FolderTests(SynchronousTestCase):
         self.assertEqual(Folders(new_folder(self)).troubles(), [])
         (wrong,) = Folders(self.data_dir / "run.lock").troubles()
         self.assertIn("no folder", wrong)
+        homes = self.data_dir / "homes"
+        homes.rmdir()
+        self.assertEqual(self.folders.troubles(), [])
+        self.assertTrue(self.folders.home("galaxy-12").is_dir())
+        homes.rename(self.data_dir / "away")
+        homes.write_text("")
+        (wrong,) = self.folders.troubles()
+        self.assertIn(f"{homes} is no folder", wrong)
+        homes.unlink()
         status = os.statvfs(self.data_dir)
         full = os.statvfs_result([0 if i == 4 else value for i, value in enumerate(status)])
         with self.patch(os, "statvfs", lambda path: full):
@@ -190,6 +199,14 @@ class LongPathTests(SynchronousTestCase):
         self.again()
         self.assertNotEqual(self.folders.run, run)
         self.assertTrue(self.folders.run.is_dir())
+
+    def test_cleaned_up_while_it_is_in_use(self):
+        run = self.folders.run
+        run.rmdir()
+        folder = self.folders.make("s1", {})
+        self.assertEqual(folder.parent, self.folders.run)
+        self.assertEqual(mode_of(folder.parent), 0o700)
+        self.assertNotEqual(folder.parent, run)
 
     def test_others_cannot_offer_a_folder(self):
         run = self.folders.run
