@@ -31,6 +31,7 @@ NOTE = (
 )
 
 _CLOSE_GRACE = 2.0
+_CLOSE_SECONDS = 7.0
 _ID = re.compile(r"[a-z0-9]{1,64}")
 T = TypeVar("T")
 
@@ -106,7 +107,7 @@ class ProcessEngine:
         return _apart(self._turn.run(lambda: Deferred.fromCoroutine(take_up())))
 
     def close(self) -> Deferred[None]:
-        """As Engine says; takes about five seconds at most."""
+        """As Engine says; takes about seven seconds at most."""
 
         async def give_up() -> None:
             self._open, self._ended = False, _nobody
@@ -117,6 +118,7 @@ class ProcessEngine:
                     self._log.error("A session is not gone: {error}", error=error)
             await self._in_thread(self._folders.close)
 
+        self._folders.hurry(_CLOSE_SECONDS)
         return _apart(self._turn.run(lambda: Deferred.fromCoroutine(give_up())))
 
     def start(self, launch: Launch, progress: Callable[[Progress], None]) -> Deferred[Address]:

@@ -11,7 +11,9 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from math import inf
 from pathlib import Path
+from time import monotonic
 
 from giestack.spawner.engine import EngineError
 from giestack.spawner.process.program_check import folder_troubles
@@ -38,9 +40,11 @@ class Folders:
         self._run: Path | None = None
         self._lock: int | None = None
         self._entering = threading.Lock()
+        self._give_up_at = inf
 
     def open(self) -> None:
         """Make what is missing; raise `EngineError`."""
+        self._give_up_at = inf
         try:
             self._enter()
         except OSError as error:
@@ -53,15 +57,26 @@ class Folders:
     def clear(self) -> None:
         """Remove what sessions have left; raise OSError."""
         for left in self.run.iterdir():
-            remove(left)
+            remove(left, self._late)
+
+    def hurry(self, seconds: float) -> None:
+        """Let nothing be removed any more that is still there in so many seconds.
+
+        A session may have made a million files, and giestack is to end. What stays is removed
+        at the next start. Waits for nothing itself.
+        """
+        self._give_up_at = monotonic() + seconds
+
+    def _late(self) -> bool:
+        return monotonic() > self._give_up_at
 
     def close(self) -> None:
         """Let another giestack use the folders; sessions must have been removed."""
         link = self.data_dir / "run"
         if self._run is not None and link.is_symlink():
-            link.unlink(missing_ok=True)
             with suppress(OSError):
-                remove(self._run)
+                remove(self._run, self._late)
+                link.unlink(missing_ok=True)
         self._run = None
         if self._lock is not None:
             os.close(self._lock)
@@ -114,7 +129,7 @@ class Folders:
     def remove(self, session_id: str) -> None:
         """Remove the folder of a session, if there is one; raise `EngineError`."""
         try:
-            remove(self.run / session_id)
+            remove(self.run / session_id, self._late)
         except OSError as error:
             raise EngineError(
                 f"{error.filename} cannot be removed: {error.strerror}. Remove it by hand."

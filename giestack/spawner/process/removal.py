@@ -8,6 +8,7 @@ whole. Belongs into a thread.
 import errno
 import os
 import stat
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -16,10 +17,11 @@ _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
-def remove(path: Path) -> None:
+def remove(path: Path, late: Callable[[], bool] = lambda: False) -> None:
     """Remove a file or a folder with all that is in it; raise OSError where something stays.
 
-    Links are removed and not followed. What can be removed is, also where something stays.
+    Links are removed and not followed. What can be removed is, also where something stays. As
+    soon as ``late`` says so, all that is left stays.
     """
     try:
         if not stat.S_ISDIR(os.lstat(path).st_mode):
@@ -28,7 +30,7 @@ def remove(path: Path) -> None:
     except FileNotFoundError:
         return
     try:
-        _Removal(path).run()
+        _Removal(path, late).run()
     except FileNotFoundError:
         pass  # somebody else was quicker
     except OSError as error:
@@ -38,8 +40,9 @@ def remove(path: Path) -> None:
 class _Removal:
     """The removal of one folder."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, late: Callable[[], bool]) -> None:
         self._path = path
+        self._late = late
         self._numbers = count()
         self._moving = True
         self._error: OSError | None = None
@@ -62,6 +65,8 @@ class _Removal:
         """Remove what is in a folder, or move it up to the top."""
         with os.scandir(folder) as entries:
             for entry in entries:
+                if self._late():
+                    raise OSError(errno.ETIMEDOUT, "there is no time for it")
                 try:
                     self._take(entry, folder, top)
                 except FileNotFoundError:

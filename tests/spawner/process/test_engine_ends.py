@@ -133,6 +133,15 @@ class EndTests(EngineTestCase):
         await self.engine.stop("s1", 1)
         self.assertEqual(list(await self.engine.sessions()), [])
 
+    async def test_close_has_no_time_for_a_million_files(self):
+        await self.start(shell("sleep 1000"))
+        told: list[float] = []
+        with self.patch(self.engine._folders, "hurry", told.append):
+            closing = self.engine.close()
+            # At once: what is under way may take its time, too.
+            self.assertEqual(told, [7.0])
+            await closing
+
     async def test_close_with_something_that_stays(self):
         await self.start(shell("sleep 1000"))
 

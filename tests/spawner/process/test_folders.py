@@ -96,13 +96,29 @@ class FolderTests(SynchronousTestCase):
     def test_remove_what_stays(self):
         folder = self.folders.make("s1", {})
 
-        def refuse(path):
+        def refuse(path, late):
             raise PermissionError(1, "Operation not permitted", str(path))
 
         with self.patch(module, "remove", refuse):
             error = self.assertRaises(EngineError, self.folders.remove, "s1")
         self.assertIn(f"{folder} cannot be removed: Operation not permitted", str(error))
         self.folders.remove("s1")
+
+    def test_no_time_for_it(self):
+        """A session may have made a million files, and giestack is to end."""
+        folder = self.folders.make("s1", {})
+        self.folders.hurry(60)
+        self.folders.remove("s1")
+        folder = self.folders.make("s1", {})
+        self.folders.hurry(-1)
+        error = self.assertRaises(EngineError, self.folders.remove, "s1")
+        self.assertIn(f"{folder} cannot be removed: there is no time for it", str(error))
+        self.assertRaises(OSError, self.folders.clear)
+        self.folders.close()
+        self.assertTrue(folder.exists())
+        self.folders.open()
+        self.folders.clear()
+        self.assertFalse(folder.exists())
 
     def test_one_giestack_at_a_time(self):
         other = Folders(self.data_dir)
@@ -192,6 +208,16 @@ class LongPathTests(SynchronousTestCase):
         self.folders.close()
         self.assertEqual(list(self.temporary.iterdir()), [])
         self.assertFalse(self.link.is_symlink())
+
+    def test_found_again_where_there_was_no_time_for_it(self):
+        run = self.folders.run
+        self.folders.make("s1", {})
+        self.folders.hurry(-1)
+        self.folders.close()
+        self.folders.open()
+        self.assertEqual(self.folders.run, run)
+        self.folders.clear()
+        self.assertEqual(list(run.iterdir()), [])
 
     def test_cleaned_up_by_somebody(self):
         run = self.folders.run

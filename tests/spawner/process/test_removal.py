@@ -129,6 +129,15 @@ class RemoveTests(SynchronousTestCase):
         self.assertEqual(sorted(path.name for path in self.folder.rglob("*")), ["a", "stays"])
         self.assert_gone()
 
+    def test_until_it_is_late(self):
+        self.deepen(20)
+        answers = iter([False] * 7 + [True] * 100)
+        error = self.assertRaises(OSError, remove, self.folder, lambda: next(answers))
+        self.assertEqual(error.strerror, "there is no time for it")
+        self.assertTrue(any(self.folder.iterdir()))
+        self.assertGreater(len(list(answers)), 60)
+        self.assert_gone()
+
     def test_nothing_can_be_removed(self):
         (self.folder / "file").write_text("")
 
