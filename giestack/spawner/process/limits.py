@@ -11,7 +11,7 @@ from pathlib import Path
 from giestack.settings.spawner_schema import Profile
 from giestack.spawner.engine import EngineError
 
-NICE = 5
+NICE = 10
 """Sessions let giestack itself go first."""
 
 NAMES = frozenset(

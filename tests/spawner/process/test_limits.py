@@ -20,7 +20,7 @@ def options(**keys):
 
 class LimitTests(SynchronousTestCase):
     def test_none(self):
-        self.assertEqual(options(), ["--nice=5", "--limit=CORE:0:0"])
+        self.assertEqual(options(), ["--nice=10", "--limit=CORE:0:0"])
 
     def test_memory_and_processes(self):
         self.assertEqual(
@@ -40,7 +40,7 @@ class LimitTests(SynchronousTestCase):
         self.assertEqual(
             options(ulimits=ulimits, pids=10),
             [
-                "--nice=5",
+                "--nice=10",
                 "--limit=CORE:-1:-1",
                 "--limit=NPROC:7:7",
                 "--limit=NOFILE:100:200",

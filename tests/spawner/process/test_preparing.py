@@ -59,7 +59,7 @@ class PreparingTests(SynchronousTestCase):
         folder, remove, nice, *limits = prepared.options
         self.assertEqual(folder, f"--folder={self.home}")
         self.assertEqual(remove, f"--remove={self.run_folder}")
-        self.assertEqual(nice, "--nice=5")
+        self.assertEqual(nice, "--nice=10")
         self.assertIn("--limit=DATA:1000:1000", limits)
         (most,) = [limit.split(":")[1] for limit in limits if limit.startswith("--limit=NPROC")]
         self.assertGreater(int(most), 5)

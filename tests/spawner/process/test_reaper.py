@@ -1,8 +1,10 @@
 """A program's family ends with it, and with whoever has started it."""
 
+import builtins
 import ctypes
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -125,6 +127,12 @@ class ReaperTests(SynchronousTestCase):
         process = self.run_reaper("nice; ulimit -Sn; ulimit -Hn; ulimit -c", options=options)
         nice = b"%d" % min(os.nice(0) + 5, 19)
         self.assertEqual(process.stdout.read().split(), [nice, b"70", b"80", b"0"])
+
+    def test_nice_beside_other_sessions(self):
+        script = (
+            "cd /proc/self; until [ ! -e autogroup ] || grep -q 'nice 7$' autogroup; do :; done"
+        )
+        self.assertEqual(self.status(self.run_reaper(script, options=["--nice=7"])), 0)
 
     def test_no_higher_than_allowed(self):
         told = []
@@ -268,3 +276,30 @@ class PartTests(SynchronousTestCase):
         self.patch(reaper, "_children", lambda: [4321])
         reaper._kill_rest(3.0)
         self.assertEqual(killed, [(4321, signal.SIGKILL)] * 3)
+
+    def be_nice(self, *outcomes, readable=()):
+        """Have one wish for niceness after the other end like this; return what was written."""
+        left, file = list(outcomes), new_folder(self).parent / "autogroup"
+        there = open
+
+        def open_it(path, mode):
+            error = left.pop(0)
+            if error is not None:
+                raise error
+            return there(file, mode)
+
+        self.patch(builtins, "open", open_it)
+        self.patch(select, "select", lambda *_: (readable, [], []))
+        reaper._be_nice("7", 3)
+        self.assertEqual(left, [])
+        return file.read_text("ascii") if file.exists() else ""
+
+    def test_niceness_is_wished_for_until_it_is_heard(self):
+        self.assertEqual(self.be_nice(BlockingIOError(), BlockingIOError(), None), "7")
+
+    def test_nobody_waits_for_niceness(self):
+        self.assertEqual(self.be_nice(BlockingIOError(), readable=[3]), "")
+        self.assertEqual(self.be_nice(*[BlockingIOError()] * reaper._NICE_TRIES), "")
+
+    def test_without_autogroups(self):
+        self.assertEqual(self.be_nice(FileNotFoundError()), "")
