@@ -11,6 +11,9 @@ Fields = list[tuple[bytes, bytes]]
 LONGEST_HEAD = 131_072
 """Bytes that may come without the end of a head, or any of a body; no more of them are kept."""
 
+MOST_INTERIM = 1000
+"""Heads of 1xx responses that may come before the answer."""
+
 
 class ParsedHead:
     """A response head as the parser saw it.
@@ -66,6 +69,7 @@ class ResponseParser:
         self._left = 0
         self._until_close = False
         self._unheard = 0
+        self._interims = 0
         if self.trailers:
             self.trailers = []
         self.head: ParsedHead | None = None
@@ -190,6 +194,9 @@ class ResponseParser:
             raise ValueError(status)
         head = ParsedHead(status, self._reason, parser.get_http_version(), self._fields)
         if status < 200:
+            self._interims += 1
+            if self._interims > MOST_INTERIM:
+                raise ValueError("more of these than anybody needs")
             self.interim.append(head)
             self._fields = []
             self._reason = b""

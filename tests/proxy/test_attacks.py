@@ -4,7 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.proxy.decision import Destination, Forward, Refuse
 from giestack.proxy.front import Limits
-from giestack.proxy.response_parser import LONGEST_HEAD, ResponseParser
+from giestack.proxy.response_parser import LONGEST_HEAD, MOST_INTERIM, ResponseParser
 from tests.proxy.memory import BACKEND, House, StrictBackends, answer, get, read_answers, to
 
 EVIL = b"HTTP/1.1 200 OK\r\nSet-Cookie: galaxysession=evil\r\nContent-Length: 0\r\n\r\n"
@@ -64,6 +64,19 @@ class BackendAttackTests(SynchronousTestCase):
                     backend.send(more)
             self.assertTrue(backend.aborted)
             self.assertTrue(client.take().startswith(b"HTTP/1.1 502 "))
+
+    def test_interim_heads_without_end_are_no_answer(self) -> None:
+        """A client of HTTP/1.0 gets none of them, and so would slow nobody down."""
+        for version in (b"1.0", b"1.1"):
+            house = House()
+            client = house.connect()
+            client.send(b"GET / HTTP/%b\r\nHost: h\r\n\r\n" % version)
+            backend = house.backends[0]
+            for _ in range(MOST_INTERIM // 100 + 1):
+                if backend.open:
+                    backend.send(b"HTTP/1.1 103 Early\r\n\r\n" * 100)
+            self.assertTrue(backend.aborted)
+            self.assertIn(b"HTTP/1.1 502 ", client.take())
 
     def test_trailers_without_end_cut_the_answer(self) -> None:
         for more in (b"X-More: %b\r\n" % (b"x" * 1000), b"x" * 1000):
