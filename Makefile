@@ -3,7 +3,7 @@
 python := .venv/bin/python
 neighbours := postgresql chromium
 
-.PHONY: demo test bench soak fuzz lint clean
+.PHONY: demo test bench bench-sessions soak fuzz lint clean
 
 demo:  ## a running giestack with a JupyterLab to try it on: http://127.0.0.1:8800/giestack/demo
 	@tools/prepare.sh --extras demo
@@ -22,6 +22,10 @@ lint:  ## style and types
 bench:  ## CPU per request beside other proxies, in one interleaved run
 	@tools/prepare.sh --packages "nginx wrk g++ make $(shell command -v npm >/dev/null || echo npm)"
 	@$(python) -m bench.proxies
+
+bench-sessions:  ## from the click to JupyterLab beside a bare start; answers while twenty start
+	@tools/prepare.sh --extras demo
+	@$(python) -m bench.sessions
 
 soak:  ## 200,000 requests and 5,000 tunnels; memory and descriptors afterwards
 	@tools/prepare.sh

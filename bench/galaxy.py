@@ -84,13 +84,18 @@ class Giestack:
 
     :ivar port: the proxy's.
     :ivar admin_port: that of ``/health`` and ``/metrics``.
-    :ivar access_log: its access log.
+    :ivar data_dir: where it keeps its files.
     """
 
     program: Program
     port: int
     admin_port: int
-    access_log: Path
+    data_dir: Path
+
+    @property
+    def access_log(self) -> Path:
+        """Its access log."""
+        return self.data_dir / "access.log"
 
     def metrics(self) -> dict[str, float] | None:
         """Every metric by its name with its labels; None where nobody answers."""
@@ -101,8 +106,12 @@ class Giestack:
         return {name: float(value) for name, _, value in lines}
 
 
-def start_giestack(programs: Programs, galaxy: Galaxy) -> Giestack:
+def start_giestack(
+    programs: Programs, galaxy: Galaxy, more: Mapping[str, object] | None = None
+) -> Giestack:
     """Start ``twistd -n giestack`` with everything that is on by default.
+
+    ``more`` are further sections of the configuration.
 
     :raises Failed: where it does not.
     """
@@ -122,12 +131,13 @@ def start_giestack(programs: Programs, galaxy: Galaxy) -> Giestack:
         },
         "admin": {"listen": [f"tcp:{admin_port}:interface={LOOPBACK}"]},
         "data_dir": str(folder / "var"),
+        **(more or {}),
     }
     # JSON is YAML.
     config.write_text(json.dumps(settings, indent=1), encoding="utf-8")
     command = (beside_python("twistd"), "-n", "--pidfile=", "giestack", "--config", config)
     program = programs.start("giestack", command, ports=[port])
-    return Giestack(program, port, admin_port, folder / "var" / "access.log")
+    return Giestack(program, port, admin_port, folder / "var")
 
 
 def get(port: int, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:

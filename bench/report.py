@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,6 +68,11 @@ def table(results: Mapping[str, Result], versions: Mapping[str, str]) -> list[st
             values = getattr(result, column)
             cells.append(f"{median(values):,.{digits}f}" if values else "–")
         rows.append(cells)
+    return simple_table(rows)
+
+
+def simple_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A simple table of reStructuredText; the first two rows are its heading."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     rule = "  ".join("=" * width for width in widths)
     lines = [
@@ -125,7 +131,7 @@ def machine(node: Path | None) -> str:
     ]
     if node is not None:
         facts.append(f"Node {said_by(node, '--version').lstrip('v')}")
-    wrk = re.search(r"[0-9][0-9.]+", said_by("wrk", "-v"))
+    wrk = re.search(r"[0-9][0-9.]+", said_by("wrk", "-v")) if shutil.which("wrk") else None
     if wrk:
         facts.append(f"wrk {wrk[0]}")
     return ", ".join(facts)
