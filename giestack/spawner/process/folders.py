@@ -141,15 +141,7 @@ class Folders:
         for folder in (self.data_dir, self.data_dir / "homes"):
             if found := folder_troubles(folder):
                 return [f"{trouble}." for trouble in found]
-        try:
-            room = os.statvfs(self.data_dir)
-        except FileNotFoundError:
-            return []  # it can be made
-        except OSError as error:
-            return [f"The folder {self.data_dir} cannot be used: {error.strerror}."]
-        if room.f_bavail * room.f_frsize < _ROOM or (room.f_files and not room.f_favail):
-            return [f"The disk with {self.data_dir} is full: make room on it."]
-        return []
+        return _without_room(self.data_dir) or _without_room(self._run or self.data_dir)
 
     def _enter(self) -> None:
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -189,6 +181,19 @@ class Folders:
         )
         run.symlink_to(short)
         return Path(short)
+
+
+def _without_room(folder: Path) -> list[str]:
+    """What is said of a folder whose disk is full."""
+    try:
+        room = os.statvfs(folder)
+    except FileNotFoundError:
+        return []  # it can be made
+    except OSError as error:
+        return [f"The folder {folder} cannot be used: {error.strerror}."]
+    if room.f_bavail * room.f_frsize < _ROOM or (room.f_files and not room.f_favail):
+        return [f"The disk with {folder} is full: make room on it."]
+    return []
 
 
 def _is_own(folder: Path) -> bool:

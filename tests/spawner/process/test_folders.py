@@ -234,6 +234,19 @@ class LongPathTests(SynchronousTestCase):
         self.assertEqual(mode_of(folder.parent), 0o700)
         self.assertNotEqual(folder.parent, run)
 
+    def test_no_room_where_sockets_are(self):
+        real = os.statvfs
+
+        def full(path):
+            status = real(path)
+            if path != self.folders.run:
+                return status
+            return os.statvfs_result([0 if i == 4 else value for i, value in enumerate(status)])
+
+        with self.patch(os, "statvfs", full):
+            (told,) = self.folders.troubles()
+        self.assertIn(f"{self.folders.run} is full", told)
+
     def test_others_cannot_offer_a_folder(self):
         run = self.folders.run
         outside = self.temporary / "outside"
