@@ -19,6 +19,7 @@ from giestack.spawner.process.ending import ended_of
 from giestack.spawner.process.environment import SESSION_VARIABLE, secret_values, session_mark
 from giestack.spawner.process.family import sweep
 from giestack.spawner.process.folders import Folders
+from giestack.spawner.process.limits import NICE
 from giestack.spawner.process.output import Output, hiding
 from giestack.spawner.process.ports import claim_port
 from giestack.spawner.process.preparing import Prepared, Preparing, uses_socket
@@ -86,6 +87,8 @@ class ProcessEngine:
         self._preparing = Preparing(self._folders, environ, Path(sys.executable), self._family)
         self._usage = Usage(in_thread, clock)
         self._turn = DeferredLock()
+        # Many at once would keep the reactor's thread from its turn.
+        self._preparation = DeferredLock()
         self._open = False
         self._trouble = ""
         self._ended: Callable[[str, Ended], None] = _nobody
@@ -207,15 +210,15 @@ class ProcessEngine:
 
     async def _start(self, session: _Session, progress: Callable[[Progress], None]) -> Address:
         progress(Progress("creating", "Making the folders"))
-        prepared: Prepared = await self._one_by_one(
-            session, self._preparing.prepare, session.launch, session.port
-        )
+        prepared: Prepared = await self._one_by_one(session, self._prepare, session)
         if session.stopping:
             raise EngineError("The session was stopped while it started.")
         progress(Progress("starting", "Starting the program"))
         program = Program(self._clock, session.output.received)
         try:
-            program.start(self._reactor, prepared.command, prepared.environment, prepared.options)
+            program.start(
+                self._reactor, prepared.command, prepared.environment, prepared.options, NICE
+            )
         except OSError as error:
             raise EngineError(f"No process can be started: {error.strerror}.") from None
         session.program, session.address = program, prepared.address
@@ -227,7 +230,7 @@ class ProcessEngine:
         self._usage.forget(program.pid)
         # The reaper may have been killed, or not have been quick enough.
         mark = session_mark(self._family, session.launch.session_id)
-        swept = self._one_by_one(session, sweep, mark, SESSION_VARIABLE)
+        swept = self._one_by_one(session, self._in_thread, sweep, mark, SESSION_VARIABLE)
         swept.addErrback(self._unexpected)
         swept.addCallback(lambda _: self._session_ended(session, status))
 
@@ -243,7 +246,8 @@ class ProcessEngine:
         if session.removing:
             return
         session.removing = True
-        removed = self._one_by_one(session, self._folders.remove, session.launch.session_id)
+        remove, session_id = self._folders.remove, session.launch.session_id
+        removed = self._one_by_one(session, self._in_thread, remove, session_id)
         removed.addBoth(self._removed, session)
 
     def _removed(self, result: Failure | None, session: _Session) -> None:
@@ -258,12 +262,18 @@ class ProcessEngine:
             if not each.called:
                 each.callback(result)
 
-    def _one_by_one(self, session: _Session, function: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Do something for a session in a thread, when what was asked before is done.
+    def _prepare(self, session: _Session) -> Deferred[Prepared]:
+        prepare = self._preparing.prepare
+        return self._preparation.run(self._in_thread, prepare, session.launch, session.port)
+
+    def _one_by_one(
+        self, session: _Session, work: Callable[..., Deferred[T]], *args: Any
+    ) -> Deferred[T]:
+        """Do something for a session when what was asked before is done.
 
         It is done even if the Deferred is cancelled: a thread can't be.
         """
-        return _apart(session.turn.run(self._in_thread, function, *args))
+        return _apart(session.turn.run(work, *args))
 
     def _unexpected(self, failure: Failure) -> None:
         self._log.failure("Processes that a session has left were not found", failure)

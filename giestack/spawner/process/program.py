@@ -1,6 +1,7 @@
 """A child process: what it prints goes to a function, its end is a Deferred."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,6 +22,8 @@ from giestack.spawner.process import reaper
 GRACE = 2.5
 """Seconds that a program has to end by itself when nobody says otherwise."""
 
+# Looked for where every system has it, not where somebody's PATH leads.
+_NICE = shutil.which("nice", path=os.defpath)
 _FORCE_PATIENCE = 4.0
 _OUTPUT_PATIENCE = 0.5
 _AT_ONCE = 262_144
@@ -58,16 +61,20 @@ class Program(ProcessProtocol):
         command: Sequence[str],
         environment: Mapping[str, str],
         options: Sequence[str] = (),
+        niceness: int = 0,
     ) -> None:
         """Start the command; raise OSError where no process can be made.
 
-        ``options`` are the reaper's. No folder is given to the reactor, which can start a
-        process faster then.
+        ``options`` are the reaper's. ``niceness`` holds from the very first: many reapers that
+        start at once would else take the processor from this process. No folder is given to the
+        reactor, which can start a process faster then.
         """
         arguments = [sys.executable, "-I", "-S", reaper.__file__, *options, str(GRACE), *command]
+        if niceness and _NICE is not None:
+            arguments = [_NICE, "-n", str(niceness), *arguments]
         reactor.spawnProcess(
             self,
-            os.fsencode(sys.executable),
+            os.fsencode(arguments[0]),
             [os.fsencode(argument) for argument in arguments],
             {os.fsencode(name): os.fsencode(value) for name, value in environment.items()},
         )

@@ -11,7 +11,8 @@ all that is left SIGKILL. Should this process be killed, the program gets SIGTER
 (``PR_SET_PDEATHSIG``). The exit status is the program's, as a shell would give it.
 
 Options: ``--folder=DIR`` is where the program starts, ``--remove=DIR`` is deleted at the end,
-``--nice=N`` and ``--limit=NAME:SOFT:HARD`` (as RLIMIT_NAME, -1: none) hold for the program.
+``--nice=N`` (at least that nice) and ``--limit=NAME:SOFT:HARD`` (as RLIMIT_NAME, -1: none) hold
+for the program.
 
 Run as a file, and started for each session: it imports little, and no other file of ours.
 """
@@ -99,7 +100,7 @@ def _become(
             for name in options.get("--folder", []):
                 os.chdir(name)
             for number in options.get("--nice", []):
-                os.nice(int(number))
+                os.nice(max(0, int(number) - os.nice(0)))
             for limit in options.get("--limit", []):
                 _limit(*limit.split(":"))
             name = command[0]

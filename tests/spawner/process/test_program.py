@@ -1,6 +1,7 @@
 """A child process: last words, end, and who is asked for it."""
 
 import os
+import shutil
 import signal
 import sys
 
@@ -10,7 +11,7 @@ from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from giestack.spawner.process import reaper
+from giestack.spawner.process import program, reaper
 from giestack.spawner.process.program import GRACE, Program
 from tests.demo.fakes import Processes
 from tests.demo.processes import ORPHAN, Watched
@@ -42,6 +43,18 @@ class ProgramTests(SynchronousTestCase):
         # A process with a folder of its own is started more slowly.
         self.assertIsNone(self.process.folder)
         self.assertEqual(self.program.pid, 4321)
+
+    def test_nice_from_the_first(self):
+        Program(self.clock, self.received.append).start(self.processes, ["lab"], {}, niceness=7)
+        arguments = self.processes.started[-1].arguments
+        self.assertEqual(
+            arguments[:4], [shutil.which("nice", path=os.defpath), "-n", "7", sys.executable]
+        )
+
+    def test_nice_is_not_there(self):
+        self.patch(program, "_NICE", None)
+        Program(self.clock, self.received.append).start(self.processes, ["lab"], {}, niceness=7)
+        self.assertEqual(self.processes.started[-1].arguments[0], sys.executable)
 
     def test_status(self):
         self.assertTrue(self.program.running)
