@@ -3,6 +3,7 @@
 from giestack.proxy.decision import Refuse
 from giestack.site.endpoint import NOT_FOUND, NOT_LOGGED_IN, RefusalError
 from giestack.site.spawning import Spawning
+from giestack.spawner.engine import EngineError
 from giestack.spawner.view import SessionView, SpawnRefused
 from giestack.visitor import Anonymous, Identity
 
@@ -44,3 +45,8 @@ def session_of(
 def refusal_of(refused: SpawnRefused) -> Refuse:
     """What the spawner refused, as an answer."""
     return Refuse(refused.status, refused.code, str(refused))
+
+
+def unavailable(error: EngineError) -> Refuse:
+    """What an engine could not do just now, as an answer."""
+    return Refuse(503, "engine-unavailable", str(error), retry_after=5)

@@ -4,11 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from giestack.proxy.decision import Refuse
 from giestack.site.asked import Answer, Asked, Stream
 from giestack.site.askers import administrator_of, sees_addresses, session_of, user_of
 from giestack.site.endpoint import RefusalError
-from giestack.site.entitled import NOT_OWNER, refusal_of
+from giestack.site.entitled import NOT_OWNER, refusal_of, unavailable
 from giestack.site.refusals import RefusalPages
 from giestack.site.session_json import described_profile, described_session
 from giestack.site.session_request import wanted
@@ -120,9 +119,7 @@ class SessionApi:
         try:
             lines = await self._spawning.logs(session_id, tail)
         except EngineError as error:
-            raise RefusalError(
-                Refuse(503, "engine-unavailable", str(error), retry_after=5)
-            ) from error
+            raise RefusalError(unavailable(error)) from error
         return Answer(200, text_fields(LINES), as_lines(lines))
 
     async def events(self, asked: Asked, session_id: str) -> Stream:

@@ -11,7 +11,7 @@ from giestack.proxy.decision import Refuse
 from giestack.site.amounts import duration
 from giestack.site.asked import LONGEST_FORM, Answer, Asked
 from giestack.site.endpoint import Endpoint, Nothing, RefusalError
-from giestack.site.entitled import NOT_OWNER, refusal_of, session_of
+from giestack.site.entitled import NOT_OWNER, refusal_of, session_of, unavailable
 from giestack.site.navigation import navigation
 from giestack.site.refusals import RefusalPages
 from giestack.site.session_card import card, chosen_words, elapsed, printable, steps
@@ -82,8 +82,7 @@ class SessionPages(Nothing):
         try:
             lines = await self._spawning.logs(view.id, _LINES)
         except EngineError as error:
-            refuse = Refuse(503, "engine-unavailable", str(error), retry_after=5)
-            raise RefusalError(refuse) from error
+            raise RefusalError(unavailable(error)) from error
         links = self._refusals.links
         shown = card(view, links.prefix, self._now(), mine=view.owner.is_(identity))
         return self._refusals.look.page(

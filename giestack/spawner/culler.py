@@ -9,6 +9,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from giestack.spawner.session import Session
+from giestack.spawner.view import ENDED
 from giestack.spawner.words import idle, lived_long
 
 INTERVAL = 5.0
@@ -66,7 +67,7 @@ class Culler:
                     session.cull("lifetime", lived_long(profile))
                 elif self._is_idle(session, now) and session not in self._asking:
                     self._ask(session)
-            elif session.state in ("stopped", "failed") and now - session.standing.since >= KEPT:
+            elif session.state in ENDED and now - session.standing.since >= KEPT:
                 session.expire()
 
     @staticmethod

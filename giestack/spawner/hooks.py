@@ -33,6 +33,7 @@ from twisted.python.failure import Failure
 
 from giestack.address import Address
 from giestack.spawner.owner import Owner
+from giestack.spawner.words import on_one_line
 
 GROUP = "giestack.hooks"
 PATIENCE = 30.0
@@ -251,8 +252,7 @@ def _fits(value: str) -> bool:
 
 
 def _told(hook: Hook, words: str) -> str:
-    text = f"{hook.name}: {words}"
-    text = "".join(sign if sign.isprintable() else " " for sign in text)
+    text = on_one_line(f"{hook.name}: {words}")
     return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
 
 

@@ -19,9 +19,6 @@ class Queue:
         self._places: dict[str, Waiting] | None = None
         self._admitting = False
 
-    def __len__(self) -> int:
-        return len(self._waiting)
-
     def configure(self, limits: Limits) -> None:
         """Take other limits from now on; what runs goes on."""
         self._limits = limits

@@ -7,6 +7,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from giestack.address import Address
+from giestack.spawner.words import on_one_line
 
 TRY = 2.0
 """Seconds that one try may take."""
@@ -79,7 +80,6 @@ async def wait_until_ready(
 def _words(answer: Answer) -> str:
     if answer.status:
         # The server's own word, on one line: it goes into pages and logs.
-        said = answer.reason[:_LONGEST_REASON]
-        said = "".join(sign if sign.isprintable() else " " for sign in said)
+        said = on_one_line(answer.reason[:_LONGEST_REASON])
         return f"answers {answer.status} {said}".rstrip()
     return answer.reason

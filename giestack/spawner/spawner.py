@@ -26,10 +26,10 @@ from giestack.spawner.session import Session
 from giestack.spawner.surroundings import AskActivity, Audit, Surroundings, WaitUntilReady
 from giestack.spawner.view import (
     ENDED,
+    STATES,
     Moment,
     SessionView,
     SpawnRefused,
-    State,
     bad_option,
     unknown_profile,
 )
@@ -39,16 +39,6 @@ LONGEST_NAME = 100
 MOST_OF_ONE_USER = 20
 """Sessions of one user that are remembered in whatever state; with more, none can be added."""
 
-STATES: tuple[State, ...] = (
-    "queued",
-    "pulling",
-    "creating",
-    "starting",
-    "ready",
-    "stopping",
-    "stopped",
-    "failed",
-)
 _TICK = 1.0
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
@@ -204,6 +194,9 @@ class Spawner:
         """What a visitor may start, in the configured order."""
         return [p for p in self._profiles.values() if visitor.is_admin or not p.admin_only]
 
+    def _offered(self, visitor: Identity, name: str) -> Profile | None:
+        return next((p for p in self.profiles(visitor) if p.name == name), None)
+
     def note(self, profile: Profile) -> str:
         """What people should know before they start a profile; "" for nothing."""
         notes = {engine.note for engine in self._engines if engine.name not in self._drained}
@@ -213,8 +206,8 @@ class Spawner:
         self, visitor: Identity, profile: str, name: str | None, options: Mapping[str, object]
     ) -> tuple[SessionView, bool]:
         """Ask for a session, or join the visitor's own of that profile and name."""
-        wanted = self._profiles.get(profile)
-        if wanted is None or wanted not in self.profiles(visitor):
+        wanted = self._offered(visitor, profile)
+        if wanted is None:
             raise unknown_profile(profile)
         name = name.strip() if name else ""
         if len(name) > LONGEST_NAME or not name.isprintable():
@@ -266,8 +259,8 @@ class Spawner:
         session = self._sessions.get(session_id)
         if session is None:
             return
-        profile = self._profiles.get(session.launch_as.profile.name)
-        if profile is None or profile not in self.profiles(by):
+        profile = self._offered(by, session.launch_as.profile.name)
+        if profile is None:
             raise SpawnRefused(
                 409,
                 "no-such-profile",
@@ -334,11 +327,6 @@ class Spawner:
 
     def _ask_of(self, engine: Engine) -> Callable[[], Deferred[Sequence[str]]]:
         return lambda: engine.troubles(list(self._profiles.values()))
-
-    @property
-    def queued(self) -> int:
-        """How many sessions wait for room."""
-        return len(self._queue)
 
     # The rest.
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from giestack.settings.spawner_schema import Profile
 from giestack.spawner.owner import Owner
@@ -11,6 +11,9 @@ from giestack.spawner.owner import Owner
 State = Literal[
     "queued", "pulling", "creating", "starting", "ready", "stopping", "stopped", "failed"
 ]
+STATES: tuple[State, ...] = get_args(State)
+"""All of them, in the order of a life."""
+
 ENDED: frozenset[State] = frozenset(("stopped", "failed"))
 """States in which nothing of a session runs."""
 

@@ -8,6 +8,11 @@ from giestack.spawner.view import State
 INTERNAL = "Something went wrong inside giestack. It is noted in its log."
 
 
+def on_one_line(text: str) -> str:
+    """A text from elsewhere without line ends, escape codes and what else has no picture."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
 def message_of(
     state: State, title: str, probing: bool, waiting: Waiting | None, reason: str
 ) -> str:

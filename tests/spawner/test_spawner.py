@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from giestack.settings.spawner_schema import Engine as EngineSettings
 from giestack.spawner.engine import Ended, EngineError, Launch
 from giestack.spawner.owner import owner_of
-from giestack.spawner.spawner import MOST_OF_ONE_USER, STATES
-from giestack.spawner.view import SpawnRefused
+from giestack.spawner.spawner import MOST_OF_ONE_USER
+from giestack.spawner.view import STATES, SpawnRefused
 from giestack.visitor import Identity
 from tests.spawner.fake_engine import BREAKS, EXITS, FAILS, HANGS, SLOW, WORKS, Start
 from tests.spawner.world import ADMIN, ALICE, BOB, JUPYTER, RSTUDIO, SETTINGS, SpawnerCase, World

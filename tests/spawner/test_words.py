@@ -13,6 +13,7 @@ from giestack.spawner.words import (
     lived_long,
     message_of,
     never_started,
+    on_one_line,
     shut_down,
     stopped_by_itself,
 )
@@ -21,6 +22,9 @@ LAB = Profile(name="jupyter", title="JupyterLab", idle_timeout=3600, max_lifetim
 
 
 class WordTests(SynchronousTestCase):
+    def test_what_others_say_stays_on_one_line(self) -> None:
+        self.assertEqual(on_one_line("a\r\nb\x1b[31m ü"), "a  b [31m ü")
+
     def test_every_state_is_named_with_its_session(self) -> None:
         for state in get_args(State):
             self.assertIn("JupyterLab", message_of(state, "JupyterLab", False, None, ""))
