@@ -49,6 +49,9 @@ class Engine:
     :ivar docker_host: as Docker's DOCKER_HOST, or ``process:`` for local processes.
     :ivar address: where published ports are reached; None: the host of `docker_host`, or
         127.0.0.1 where that is a socket.
+    :ivar memory: what all its sessions may use together, by their limits; None: nine tenths of
+        what its machine has; 0: no limit.
+    :ivar gpus: Docker's ids of the GPUs to hand out, one session each.
     """
 
     name: Annotated[str, Name("engine"), REQUIRED] = ""
@@ -57,6 +60,8 @@ class Engine:
     address: Annotated[str | None, HostName()] = None
     insecure: Annotated[bool, Boolean()] = False
     labels: Annotated[tuple[str, ...], TEXTS] = ()
+    memory: Annotated[int | None, Size()] = None
+    gpus: Annotated[tuple[str, ...], TEXTS] = ()
     drain: Annotated[bool, Boolean()] = False
 
     @property
@@ -80,7 +85,10 @@ class Profile:
     Templates in `command`, `env` and `volumes` are left as they are written.
 
     :ivar title: what people see; empty: `name`.
+    :ivar ca_file: for `scheme` https: what the program's certificate must lead to.
     :ivar port: 0 (only for local processes): a free one.
+    :ivar headers: fields set in every request to the program; what visitors send under those
+        names is removed. ``{base_url}`` and the other templates stand for their values.
     :ivar options: as `giestack.spawner.options` reads them.
     """
 
@@ -89,6 +97,7 @@ class Profile:
     description: Annotated[str, Text()] = ""
     image: Annotated[str, Text()] = ""
     scheme: Annotated[Literal["http", "https"], Choice("http", "https")] = "http"
+    ca_file: Annotated[Path | None, PathOf(existing=True)] = None
     port: Annotated[int, PORT] = 8888
     path: Annotated[str, UrlPath()] = "/lab"
     command: Annotated[tuple[str, ...], TEXTS] = ()
@@ -112,6 +121,7 @@ class Profile:
     readiness: Annotated[Readiness, Section(Readiness)] = Readiness()
     stop_timeout: Annotated[float, SECONDS] = 10
     strip_path: Annotated[bool, Boolean()] = False
+    headers: Annotated[Mapping[str, str], MapOf(Text())] = field(default_factory=no_entries)
     idle_timeout: Annotated[float, SECONDS] = 3600
     max_lifetime: Annotated[float, SECONDS] = 0
     warm: Annotated[int, COUNT] = 0

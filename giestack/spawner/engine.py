@@ -26,6 +26,20 @@ class EngineError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """Where a wish for a session came from, as far as its program may want to know.
+
+    :ivar history_id: Galaxy's id of the history that is worked on, as Galaxy shows it.
+    :ivar remote_host: address of the visitor.
+    :ivar origin: ``scheme://host[:port]`` under which the visitor sees giestack.
+    """
+
+    history_id: str = ""
+    remote_host: str = ""
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
     """What is to be started.
 
@@ -36,6 +50,7 @@ class Launch:
     :ivar base_url: ``{prefix}/session/ID/``: the path below which visitors see it.
     :ivar galaxy_url: with a slash at the end; "" where it is not known.
     :ivar env: what hooks add to the profile's environment.
+    :ivar api_key: the owner's key to Galaxy's API, where the profile wants it.
     :ivar created: seconds since the epoch when it was asked for.
     """
 
@@ -47,6 +62,8 @@ class Launch:
     base_url: str = "/"
     galaxy_url: str = ""
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    api_key: str = field(default="", repr=False)
+    circumstances: Circumstances = Circumstances()
     created: float = 0.0
 
 
@@ -56,11 +73,13 @@ class Progress:
 
     :ivar message: for the owner, a sentence or less.
     :ivar percent: 0 to 100 within the step, where it is known.
+    :ivar eta: seconds until the step is done, where that can be told.
     """
 
     step: Step
     message: str
     percent: float | None = None
+    eta: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +100,12 @@ class Found:
 
     :ivar launch: as it was; the profile is the present one of that name.
     :ivar address: where it listens; None where it does not run.
+    :ivar started: seconds since the epoch when it was started; None where that is not known.
     """
 
     launch: Launch
     address: Address | None
+    started: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +120,18 @@ class Stats:
     cpu: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What an engine has for all its sessions together.
+
+    :ivar memory: bytes; None: as much as anybody wants.
+    :ivar gpus: how many it can hand out.
+    """
+
+    memory: int | None = None
+    gpus: int = 0
+
+
 class Engine(Protocol):
     """Runs sessions.
 
@@ -106,12 +139,27 @@ class Engine(Protocol):
 
     :ivar name: as configured.
     :ivar note: what owners should know about it, for example that there is no isolation; "".
+    :ivar trouble: what keeps it from starting anything just now, in words with the remedy; "".
+    :ivar room: as far as it is known by now.
     """
 
     @property
     def name(self) -> str: ...
     @property
     def note(self) -> str: ...
+    @property
+    def trouble(self) -> str: ...
+    @property
+    def room(self) -> Room: ...
+
+    def configure(self, profiles: Sequence[Profile]) -> None:
+        """The profiles that there are from now on, also before it is opened."""
+
+    def reserve(self, profile: Profile, options: Mapping[str, object]) -> str:
+        """The id under which a session of this profile is there soonest, to be started next.
+
+        "" where nothing was made ready for it. Whoever has got an id starts it or stops it.
+        """
 
     def open(self, ended: Callable[[str, Ended], None]) -> Deferred[Sequence[Found]]:
         """Take up work; the sessions that are there already.

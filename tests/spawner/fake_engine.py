@@ -1,7 +1,7 @@
 """An engine that runs nothing: sessions in memory, and every fault that a test wants to see."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from giestack.address import Address
 from giestack.settings.spawner_schema import Profile
-from giestack.spawner.engine import Ended, EngineError, Found, Launch, Progress, Stats
+from giestack.spawner.engine import Ended, EngineError, Found, Launch, Progress, Room, Stats
 
 SLOW_STEPS = (
     (0.0, Progress("pulling", "Getting the image", 0.0)),
@@ -84,7 +84,10 @@ class FakeEngine:
     :ivar stats_error: `stats` fails with it; ``stats_hang``: it never fires.
     :ivar sessions_error: `sessions` fails with it.
     :ivar usage: what `stats` answers for an id, where it is not the usual.
-    :ivar trouble: what `troubles` answers; ``trouble_of``: the same for a profile's name.
+    :ivar trouble: as Engine says; ``room`` too.
+    :ivar profiles: what it was told.
+    :ivar ready_ids: what `reserve` hands out, by profile.
+    :ivar troubled: what `troubles` answers; ``trouble_of``: the same for a profile's name.
     """
 
     def __init__(self, clock: IReactorTime, name: str = "fake", note: str = "") -> None:
@@ -107,7 +110,11 @@ class FakeEngine:
         self.stats_hang = False
         self.sessions_error: Exception | None = None
         self.usage: dict[str, Stats] = {}
-        self.trouble: list[str] = []
+        self.trouble = ""
+        self.room = Room()
+        self.profiles: Sequence[Profile] = ()
+        self.ready_ids: dict[str, list[str]] = {}
+        self.troubled: list[str] = []
         self.trouble_of: dict[str, str] = {}
         self._clock = clock
         self._ended: Callable[[str, Ended], None] = lambda session_id, ended: None
@@ -160,6 +167,13 @@ class FakeEngine:
             under_way.errback(EngineError(f"The session has {ended.reason}."))
 
     # What the spawner does.
+
+    def configure(self, profiles: Sequence[Profile]) -> None:
+        self.profiles = profiles
+
+    def reserve(self, profile: Profile, options: Mapping[str, object]) -> str:
+        ready = self.ready_ids.get(profile.name)
+        return ready.pop(0) if ready else ""
 
     def open(self, ended: Callable[[str, Ended], None]) -> Deferred[Sequence[Found]]:
         if self.open_hangs:
@@ -271,7 +285,7 @@ class FakeEngine:
 
     def troubles(self, profiles: Sequence[Profile]) -> Deferred[Sequence[str]]:
         own = [self.trouble_of[one.name] for one in profiles if one.name in self.trouble_of]
-        return succeed([*self.trouble, *own])
+        return succeed([*self.troubled, *own])
 
     # How it does that.
 

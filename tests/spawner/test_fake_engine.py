@@ -228,6 +228,6 @@ class FakeEngineTests(SynchronousTestCase):
         self.start()
         self.engine.usage["s1"] = Stats(5, None)
         self.assertEqual(self.successResultOf(self.engine.stats("s1")), Stats(5, None))
-        self.engine.trouble.append("No space left.")
+        self.engine.troubled.append("No space left.")
         self.assertEqual(self.successResultOf(self.engine.troubles([])), ["No space left."])
         self.assertEqual((self.engine.name, self.engine.note), ("fake", ""))

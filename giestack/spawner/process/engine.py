@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from giestack.address import Address
 from giestack.settings.spawner_schema import Profile
-from giestack.spawner.engine import Ended, EngineError, Found, Launch, Progress, Stats
+from giestack.spawner.engine import Ended, EngineError, Found, Launch, Progress, Room, Stats
 from giestack.spawner.process.ending import ended_of
 from giestack.spawner.process.environment import SESSION_VARIABLE, secret_values, session_mark
 from giestack.spawner.process.family import sweep
@@ -67,6 +67,7 @@ class ProcessEngine:
 
     _log = Logger()
     note = NOTE
+    room = Room()
 
     def __init__(
         self,
@@ -93,6 +94,18 @@ class ProcessEngine:
         self._trouble = ""
         self._ended: Callable[[str, Ended], None] = _nobody
         self._sessions: dict[str, _Session] = {}
+
+    @property
+    def trouble(self) -> str:
+        """As Engine says."""
+        return self._trouble
+
+    def configure(self, profiles: Sequence[Profile]) -> None:
+        """As Engine says; it is told with each launch what it needs."""
+
+    def reserve(self, profile: Profile, options: Mapping[str, object]) -> str:
+        """As Engine says: nothing is started beforehand."""
+        return ""
 
     def open(self, ended: Callable[[str, Ended], None]) -> Deferred[Sequence[Found]]:
         """As Engine says. What a killed giestack has left is ended, so that there is nothing."""

@@ -1,0 +1,1 @@
+"""A client of Docker's Engine API, on treq."""
