@@ -22,6 +22,7 @@ POLICY = GalaxyPolicy(admin_users=frozenset(FIXTURE["meta"]["admin_users"].split
 # The ages that the cases speak of are counted from the moment the file was made.
 NOW = datetime.fromisoformat(FIXTURE["meta"]["created_utc"])
 
+TABLES = ("galaxy_user", "galaxy_session", "job", "interactivetool_entry_point", "api_keys")
 _POSTGRESQL_TYPES = {"DATETIME": "timestamp", "BLOB": "json", "BOOLEAN": "boolean"}
 
 
@@ -52,7 +53,7 @@ def postgres_copy(test):
     name = server.new_database(test)
     source = sqlite3.connect(f"file:{DATA / 'galaxy.sqlite'}?mode=ro", uri=True)
     with server.connect(name) as target:
-        for table in ("galaxy_user", "galaxy_session", "job", "interactivetool_entry_point"):
+        for table in TABLES:
             _copy_table(source, target, table)
     source.close()
     return name
