@@ -135,7 +135,9 @@ class Assembly:
         self._spawner: Spawner | None = None
         if settings.spawner is not None:
             ask = Ask(reactor, self._endpoints)
-            self._spawner = make_spawner(reactor, settings, in_thread, ask, self._audit_log)
+            self._spawner = make_spawner(
+                reactor, settings, in_thread, ask, self._audit_log, self._host.api_key
+            )
         self._streams = Streams(reactor)
         self._operations = ProxyOperations(
             lambda: self._front,

@@ -136,6 +136,10 @@ class NoHost:
         """There is nobody to tell of use."""
         return None
 
+    async def api_key(self, user_id: int) -> str:
+        """Nobody has a key."""
+        return ""
+
     def standing(self, key: str, visitor: Identity | Anonymous) -> Standing:
         """No interactive tool is this visitor's."""
         return "other"

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from giestack.assembly import threads_of
+from giestack.galaxy import NoHost
 from giestack.proxy.ask import Ask
 from giestack.proxy.endpoints import Endpoints
 from giestack.settings.files import load
@@ -57,6 +58,7 @@ class SpawningTests(TestCase):
             threads_of(reactor),
             Ask(reactor, Endpoints(reactor, 5.0)),
             lambda event, who, **fields: noted.append(event),
+            NoHost().api_key,
         )
         assert settings.spawner is not None
         spawner.configure(settings.spawner, settings.galaxy.url or "")

@@ -1,8 +1,15 @@
-"""Who may start now, and who waits: limits per user and in total, in the order of asking."""
+"""Who may start now and where, and who waits: by limits and by what engines have."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
+from typing import Literal
+
+from giestack.spawner.engine import Room
+
+Lack = Literal["", "own", "total", "memory", "gpus", "engine"]
+"""What a session waits for: another one of its owner or of anybody to end, or its engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,56 +24,164 @@ class Limits:
     total: int = 50
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What a session takes up.
+
+    :ivar owner: their key.
+    :ivar memory: the most it may use, bytes; 0: without limit, which nobody can count.
+    :ivar engine: the one it is on, or is best started on; "" where it does not matter.
+    """
+
+    owner: str
+    memory: int = 0
+    gpus: int = 0
+    engine: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """Where a session stands in the queue.
 
     :ivar place: 1 is the next to be started.
-    :ivar own_limit: whether it waits for another session of the same user to end.
+    :ivar lack: what it waits for; "" for those before it.
     """
 
     place: int
-    own_limit: bool
+    lack: Lack = ""
+
+    @property
+    def own_limit(self) -> bool:
+        """Whether it waits for another session of the same user to end."""
+        return self.lack == "own"
 
 
-def admitted(limits: Limits, there: Iterable[str], queue: Mapping[str, str]) -> list[str]:
-    """Return the ids of those in the queue for which there is room, in order.
+@dataclass(slots=True)
+class _Engine:
+    """What is left of an engine."""
 
-    :param there: the owner of each session that takes up room, by their key.
-    :param queue: the owner of each waiting session by its id, in the order of asking.
+    memory: float
+    gpus: int
+    sessions: int = 0
 
-    Somebody who has as many as they may does not hold up those behind them.
+    def take(self, need: Need) -> None:
+        self.memory -= need.memory
+        self.gpus -= need.gpus
+        self.sessions += 1
+
+
+@dataclass(slots=True)
+class _Site:
+    """What is left of everything, while those in the queue take their part one by one.
+
+    :ivar short: what somebody waits for who came earlier: nobody may take that away again.
     """
-    room = Counter(there)
-    total = room.total()
-    found = []
-    for session_id, owner in queue.items():
-        if limits.total and total >= limits.total:
-            break
-        if limits.per_user and room[owner] >= limits.per_user:
-            continue
-        room[owner] += 1
-        total += 1
-        found.append(session_id)
+
+    limits: Limits
+    owners: Counter[str]
+    engines: dict[str, _Engine]
+    short: set[Lack] = field(default_factory=set)
+
+    def lack(self, need: Need) -> tuple[Lack, str]:
+        """What keeps a session from starting, or the engine for it."""
+        if self.limits.per_user and self.owners[need.owner] >= self.limits.per_user:
+            return "own", ""
+        if self.limits.total and self.owners.total() >= self.limits.total:
+            return "total", ""
+        if not self.engines:
+            return "engine", ""
+        fitting = [name for name, one in self.engines.items() if one.gpus >= need.gpus]
+        if not fitting or (need.gpus and "gpus" in self.short):
+            return "gpus", ""
+        fitting = [name for name in fitting if self.engines[name].memory >= need.memory]
+        if not fitting or (need.memory and "memory" in self.short):
+            return "memory", ""
+        if need.engine in fitting:
+            return "", need.engine
+        return "", min(fitting, key=lambda name: self.engines[name].sessions)
+
+    def take(self, need: Need, engine: str) -> None:
+        self.owners[need.owner] += 1
+        if engine in self.engines:
+            self.engines[engine].take(need)
+
+
+def _site(limits: Limits, there: Iterable[Need], rooms: Mapping[str, Room]) -> _Site:
+    engines = {
+        name: _Engine(inf if room.memory is None else room.memory, room.gpus)
+        for name, room in rooms.items()
+    }
+    site = _Site(limits, Counter(), engines)
+    for need in there:
+        site.take(need, need.engine)
+    return site
+
+
+def admitted(
+    limits: Limits,
+    there: Iterable[Need],
+    queue: Mapping[str, Need],
+    rooms: Mapping[str, Room],
+) -> dict[str, str]:
+    """Return the engine for each of those in the queue that may start now, by id, in order.
+
+    :param there: the sessions that take up room.
+    :param queue: those that wait, in the order of asking.
+    :param rooms: what each engine has that takes new sessions, before `there` is taken off.
+
+    Somebody who has as many as they may does not hold up those behind them. Who waits for memory
+    or a GPU holds up only those who want of the same, so that small ones don't take for ever
+    what a large one waits for.
+    """
+    site, found = _site(limits, there, rooms), {}
+    for session_id, need in queue.items():
+        lack, engine = site.lack(need)
+        if lack == "":
+            site.take(need, engine)
+            found[session_id] = engine
+        elif lack != "own":
+            site.short.add(lack)
     return found
 
 
-def places(limits: Limits, there: Iterable[str], queue: Mapping[str, str]) -> dict[str, Waiting]:
+def places(
+    limits: Limits,
+    there: Iterable[Need],
+    queue: Mapping[str, Need],
+    rooms: Mapping[str, Room],
+) -> dict[str, Waiting]:
     """Return where each session of the queue stands; the arguments are as in `admitted`.
 
     Sessions that wait for another one of their owner to end come after all others.
     """
-    room = Counter(there)
-    next_ones, later = [], []
-    for session_id, owner in queue.items():
-        if limits.per_user and room[owner] >= limits.per_user:
+    site = _site(limits, there, rooms)
+    next_ones: dict[str, Lack] = {}
+    later: list[str] = []
+    waiting = Counter[str]()
+    for session_id, need in queue.items():
+        taken = site.owners[need.owner] + waiting[need.owner]
+        if limits.per_user and taken >= limits.per_user:
             later.append(session_id)
+            continue
+        lack, engine = site.lack(need)
+        next_ones[session_id] = lack
+        if lack:
+            waiting[need.owner] += 1
+            site.short.add(lack)
         else:
-            room[owner] += 1
-            next_ones.append(session_id)
-    order = [(session_id, False) for session_id in next_ones]
-    order += [(session_id, True) for session_id in later]
-    return {
-        session_id: Waiting(place, own_limit)
-        for place, (session_id, own_limit) in enumerate(order, 1)
-    }
+            site.take(need, engine)
+    order: list[tuple[str, Lack]] = list(next_ones.items())
+    order += [(session_id, "own") for session_id in later]
+    return {session_id: Waiting(place, lack) for place, (session_id, lack) in enumerate(order, 1)}
+
+
+def too_large(need: Need, rooms: Mapping[str, Room]) -> Lack:
+    """What no engine could ever give to a session, even with nothing else there; "" for nothing."""
+    if not rooms:
+        return ""
+    fitting = [room for room in rooms.values() if room.gpus >= need.gpus]
+    if not fitting:
+        return "gpus"
+    if all(room.memory is not None and room.memory < need.memory for room in fitting):
+        return "memory"
+    return ""

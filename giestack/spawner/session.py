@@ -74,19 +74,26 @@ class Session:
         self.standing.launch_as = launch_as
         self._machine.requested()
 
-    def adopt(self, address: Address | None) -> None:
-        """It was found in its engine, running or (None) not."""
+    def adopt(self, address: Address | None, started: float | None) -> None:
+        """It was found in its engine, running or (None) not, since so many seconds."""
         self.occupies = True
         self._launched = True
-        self.standing.began = self.launch_as.created
+        self.standing.began = self.launch_as.created if started is None else started
         if address is not None:
             self._machine.found(address)
         else:
             self._machine.failed("It ended while giestack was not there to see it.")
 
-    def admit(self) -> None:
-        """There is room for it."""
+    def admit(self, engine: Engine) -> None:
+        """There is room for it, on an engine."""
+        self.move(engine)
         self._machine.admitted()
+
+    def move(self, engine: Engine) -> None:
+        """Nothing of it is on any engine: it is to be on this one."""
+        if engine is not self.engine:
+            self.engine = engine
+            self._removing = Removal(engine, self._around.hooks, self._around.clock)
 
     def ended(self, end: Ended) -> None:
         """Its engine says that it has ended by itself."""
@@ -222,6 +229,9 @@ class Session:
         try:
             env = await self._around.hooks.before_spawn(self._hooked())
             launch_as = replace(self.launch_as, env=env)
+            if launch_as.profile.api_key:
+                key = await self._around.api_key(launch_as.owner)
+                launch_as = replace(launch_as, api_key=key)
             address = await self.engine.start(launch_as, self._progressed)
         except (EngineError, HookFailed) as error:
             return partial(self._machine.failed, str(error))
@@ -236,7 +246,9 @@ class Session:
                 "creating": self._machine.creation_began,
                 "starting": self._machine.start_began,
             }[progress.step]()
-        self.standing.message, self.standing.percent = progress.message, progress.percent
+        standing = self.standing
+        standing.message, standing.percent = progress.message, progress.percent
+        standing.eta = progress.eta
         self.announce()
 
     async def _probe(self, address: Address) -> Callable[[], None]:

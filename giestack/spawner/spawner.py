@@ -5,25 +5,33 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
+from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from giestack.settings.spawner_schema import Profile, SpawnerSettings
 from giestack.spawner.admission import Limits
+from giestack.spawner.catalogue import Catalogue, need_of
 from giestack.spawner.culler import Culler
 from giestack.spawner.durations import Durations
-from giestack.spawner.engine import Ended, Engine, Found, Launch, Stats
+from giestack.spawner.engine import Circumstances, Ended, Engine, Found, Launch, Stats
 from giestack.spawner.entrance import Entrance
 from giestack.spawner.history import History
 from giestack.spawner.hooks import Hooks
 from giestack.spawner.known_stats import KnownStats
+from giestack.spawner.opening import until_open
 from giestack.spawner.options import chosen, options_of, still_chosen
-from giestack.spawner.owner import owner_of
+from giestack.spawner.owner import Owner, owner_of
 from giestack.spawner.queue import Queue
 from giestack.spawner.session import Session
-from giestack.spawner.surroundings import AskActivity, Audit, Surroundings, WaitUntilReady
+from giestack.spawner.surroundings import (
+    AskActivity,
+    Audit,
+    KeyOf,
+    Surroundings,
+    WaitUntilReady,
+)
 from giestack.spawner.view import (
     ENDED,
     STATES,
@@ -39,9 +47,8 @@ LONGEST_NAME = 100
 MOST_OF_ONE_USER = 20
 """Sessions of one user that are remembered in whatever state; with more, none can be added."""
 
+_NOWHERE = Circumstances()
 _TICK = 1.0
-_FIRST_PAUSE = 1.0
-_LONGEST_PAUSE = 30.0
 
 
 class Spawner:
@@ -64,6 +71,7 @@ class Spawner:
         wait_until_ready: WaitUntilReady,
         ask_activity: AskActivity,
         audit: Audit,
+        api_key: KeyOf,
         new_id: Callable[[], str] = lambda: secrets.token_hex(8),
     ) -> None:
         """
@@ -74,16 +82,15 @@ class Spawner:
         self.results: Counter[tuple[str, str]] = Counter()
         self.culler = Culler(clock, self._all)
         self._clock = clock
-        self._engines = engines
+        self._catalogue = Catalogue(engines)
         self._questions = {engine.name: self._ask_of(engine) for engine in engines}
         self._prefix = prefix
         self._new_id = new_id
         self._audit = audit
         self._galaxy_url = ""
-        self._profiles: dict[str, Profile] = {}
-        self._drained: frozenset[str] = frozenset()
         self._sessions: dict[str, Session] = {}
-        self._queue = Queue(self._all)
+        self._queue = Queue(self._all, self._catalogue.able)
+        self._known_able: Sequence[Engine] = ()
         self._history = History()
         self._stats = KnownStats(clock)
         self._ticker = LoopingCall(self._tick)
@@ -96,6 +103,7 @@ class Spawner:
             wait_until_ready=wait_until_ready,
             ask_activity=ask_activity,
             audit=audit,
+            api_key=api_key,
             history=self._history,
             durations=self.durations,
             count=self._count,
@@ -108,10 +116,9 @@ class Spawner:
 
         :param galaxy_url: with a slash at the end, or "".
         """
-        self._profiles = {profile.name: _titled(profile) for profile in settings.profiles}
-        self._drained = frozenset(engine.name for engine in settings.engines if engine.drain)
+        self._catalogue.configure(settings)
         self._galaxy_url = galaxy_url
-        self._history.keep(frozenset(self._profiles))
+        self._history.keep(frozenset(profile.name for profile in settings.profiles))
         self._queue.configure(Limits(settings.per_user, settings.total))
 
     # Beginning and end.
@@ -121,7 +128,7 @@ class Spawner:
         self._ticker.start(_TICK, now=False)
         self.culler.start()
         self._opening = gatherResults(
-            [Deferred.fromCoroutine(self._open(engine)) for engine in self._engines],
+            [Deferred.fromCoroutine(self._open(engine)) for engine in self._catalogue.engines],
             consumeErrors=True,
         )
         return self._opening
@@ -137,41 +144,15 @@ class Spawner:
             session.close()
         self._sessions.clear()
         self._queue.clear()
-        for engine in self._engines:
+        for engine in self._catalogue.engines:
             try:
                 await engine.close()
             except Exception:
                 self.log.failure("Engine {name} could not be closed", name=engine.name)
 
     async def _open(self, engine: Engine) -> None:
-        if engine.note:
-            self.log.warn("Engine {name}: {note}", name=engine.name, note=engine.note)
-        found = await self._until_open(engine)
-        for one in found:
+        for one in await until_open(engine, self._ended, self._clock):
             self._adopt(engine, one)
-
-    async def _until_open(self, engine: Engine) -> Sequence[Found]:
-        """Try until an engine is there; say once that it is not, and once that it is."""
-        pause, said = _FIRST_PAUSE, ""
-        while True:
-            try:
-                found = await engine.open(self._ended)
-            except CancelledError:
-                raise
-            except Exception as error:
-                if str(error) != said:
-                    self.log.error(
-                        "Engine {name} cannot be used: {error} It is tried again and again.",
-                        name=engine.name,
-                        error=error,
-                    )
-                said = str(error)
-            else:
-                if said:
-                    self.log.info("Engine {name} can be used now", name=engine.name)
-                return found
-            await deferLater(self._clock, pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _adopt(self, engine: Engine, found: Found) -> None:
         session_id = found.launch.session_id
@@ -180,7 +161,7 @@ class Spawner:
         session = Session(found.launch, engine, self._around)
         self._sessions[session_id] = session
         self.log.info("Session {id} was found in {engine}", id=session_id, engine=engine.name)
-        session.adopt(found.address)
+        session.adopt(found.address, found.started)
         self._queue.tell_places()
 
     def _ended(self, session_id: str, end: Ended) -> None:
@@ -192,21 +173,27 @@ class Spawner:
 
     def profiles(self, visitor: Identity) -> Sequence[Profile]:
         """What a visitor may start, in the configured order."""
-        return [p for p in self._profiles.values() if visitor.is_admin or not p.admin_only]
-
-    def _offered(self, visitor: Identity, name: str) -> Profile | None:
-        return next((p for p in self.profiles(visitor) if p.name == name), None)
+        return self._catalogue.of(visitor)
 
     def note(self, profile: Profile) -> str:
         """What people should know before they start a profile; "" for nothing."""
-        notes = {engine.note for engine in self._engines if engine.name not in self._drained}
-        return notes.pop() if len(notes) == 1 else ""
+        return self._catalogue.note(profile)
+
+    def closed(self, profile: Profile) -> str:
+        """Why no session of a profile can be started just now; "" if one can."""
+        return self._catalogue.closed(profile)
 
     def request(
-        self, visitor: Identity, profile: str, name: str | None, options: Mapping[str, object]
+        self,
+        visitor: Identity,
+        profile: str,
+        name: str | None,
+        options: Mapping[str, object],
+        *,
+        circumstances: Circumstances = _NOWHERE,
     ) -> tuple[SessionView, bool]:
         """Ask for a session, or join the visitor's own of that profile and name."""
-        wanted = self._offered(visitor, profile)
+        wanted = self._catalogue.offered(visitor, profile)
         if wanted is None:
             raise unknown_profile(profile)
         name = name.strip() if name else ""
@@ -219,17 +206,50 @@ class Spawner:
             known = session.launch_as
             if known.profile.name == profile and known.name == name and not session.leaving:
                 if session.state in ENDED:
+                    self._catalogue.check_open(wanted)
                     self._audit_start(visitor, known)
-                    session.request(replace(known, profile=wanted, options=picked))
+                    session.request(
+                        replace(known, profile=wanted, options=picked, circumstances=circumstances)
+                    )
                 return session.view(), False
+        self._catalogue.check_open(wanted)
         if len(own) >= MOST_OF_ONE_USER:
             self._make_room(own)
-        launch_as = self._launch(visitor, wanted, name, picked)
-        session = Session(launch_as, self._engine(), self._around)
+        session_id, engine = self._place(wanted, picked, owner_of(visitor))
+        launch_as = Launch(
+            session_id=session_id,
+            owner=owner_of(visitor),
+            profile=wanted,
+            name=name,
+            options=picked,
+            base_url=f"{self._prefix}/session/{session_id}/",
+            galaxy_url=self._galaxy_url,
+            circumstances=circumstances,
+            created=self._clock.seconds(),
+        )
+        session = Session(launch_as, engine, self._around)
         self._sessions[launch_as.session_id] = session
         self._audit_start(visitor, launch_as)
         session.request(launch_as)
         return session.view(), True
+
+    def _place(
+        self, profile: Profile, options: Mapping[str, object], owner: Owner
+    ) -> tuple[str, Engine]:
+        """The id of a new session, and the engine that it is on or waits for.
+
+        Where it can start at once it gets what was made ready for it.
+        """
+        able = self._catalogue.able()
+        first = self._queue.first_choice(need_of(profile, owner.key))
+        if first is not None:
+            for engine in able:
+                need = need_of(profile, owner.key, engine.name)
+                if self._queue.first_choice(need) is engine:
+                    session_id = engine.reserve(profile, options)
+                    if session_id:
+                        return session_id, engine
+        return self._new_id(), first or able[0]
 
     def view(self, session_id: str) -> SessionView | None:
         """One session; None where there is none of that id."""
@@ -259,7 +279,7 @@ class Spawner:
         session = self._sessions.get(session_id)
         if session is None:
             return
-        profile = self._offered(by, session.launch_as.profile.name)
+        profile = self._catalogue.offered(by, session.launch_as.profile.name)
         if profile is None:
             raise SpawnRefused(
                 409,
@@ -326,7 +346,7 @@ class Spawner:
         return {f"engine {name}": ask for name, ask in self._questions.items()}
 
     def _ask_of(self, engine: Engine) -> Callable[[], Deferred[Sequence[str]]]:
-        return lambda: engine.troubles(list(self._profiles.values()))
+        return lambda: engine.troubles(self._catalogue.all())
 
     # The rest.
 
@@ -334,33 +354,12 @@ class Spawner:
         return list(self._sessions.values())
 
     def _tick(self) -> None:
+        able = self._catalogue.able()
+        if able != self._known_able:
+            self._known_able = able
+            self._queue.admit()
         for session in self._all():
             session.tick()
-
-    def _engine(self) -> Engine:
-        """The engine with the fewest sessions, of those that take new ones."""
-        loads = Counter(s.engine.name for s in self._sessions.values() if s.occupies)
-        open_ones = [engine for engine in self._engines if engine.name not in self._drained]
-        if not open_ones:
-            raise SpawnRefused(
-                503, "no-engine", "No sessions can be started just now: all engines are draining."
-            )
-        return min(open_ones, key=lambda engine: loads[engine.name])
-
-    def _launch(
-        self, visitor: Identity, profile: Profile, name: str, options: Mapping[str, object]
-    ) -> Launch:
-        session_id = self._new_id()
-        return Launch(
-            session_id=session_id,
-            owner=owner_of(visitor),
-            profile=profile,
-            name=name,
-            options=options,
-            base_url=f"{self._prefix}/session/{session_id}/",
-            galaxy_url=self._galaxy_url,
-            created=self._clock.seconds(),
-        )
 
     def _make_room(self, own: Sequence[Session]) -> None:
         """Forget the oldest of somebody's sessions that have ended, or refuse another one."""
@@ -390,7 +389,3 @@ class Spawner:
         self._sessions.pop(session_id, None)
         self._stats.forget(session_id)
         self._queue.admit()
-
-
-def _titled(profile: Profile) -> Profile:
-    return profile if profile.title else replace(profile, title=profile.name)

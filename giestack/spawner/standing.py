@@ -27,6 +27,7 @@ class Standing:
     :ivar since: the last change of the state.
     :ivar message: what its engine says, "" where the state says enough.
     :ivar percent: how far its engine has come with the image.
+    :ivar eta: seconds until its engine has the image, where it can tell.
     :ivar reason: why it failed or was stopped.
     :ivar log: its last lines, where it failed.
     :ivar began: the present start, or that of the container it was found in.
@@ -41,6 +42,7 @@ class Standing:
     state: State = "queued"
     message: str = ""
     percent: float | None = None
+    eta: float | None = None
     reason: str = ""
     log: tuple[str, ...] = ()
     began: float | None = None
@@ -54,7 +56,7 @@ class Standing:
         self._entrance = None
         if state != self.state:
             self.since = now
-            self.message, self.percent = "", None
+            self.message, self.percent, self.eta = "", None, None
         if state == "queued":
             self.reason, self.log = "", ()
             self.began = self.launching_since = self.ready = None
@@ -87,7 +89,7 @@ class Standing:
         """How it is now; the arguments are what others know: the queue, and former starts."""
         state = self.state
         if state == "pulling":
-            percent, eta = self.percent, None
+            percent, eta = self.percent, self.eta
         elif state == "ready":
             percent, eta = 100.0, 0.0
         probing = state == "starting" and self.address is not None

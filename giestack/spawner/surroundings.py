@@ -37,6 +37,12 @@ class Audit(Protocol):
     def __call__(self, event: str, who: Identity | Owner | Operator, **fields: object) -> None: ...
 
 
+class KeyOf(Protocol):
+    """Finds a user's key to the host's API; raises `EngineError` where there is none."""
+
+    def __call__(self, owner: Owner) -> Awaitable[str]: ...
+
+
 class WaitForRoom(Protocol):
     """Where sessions wait for room."""
 
@@ -65,6 +71,7 @@ class Surroundings:
     wait_until_ready: WaitUntilReady
     ask_activity: AskActivity
     audit: Audit
+    api_key: KeyOf
     history: History
     durations: Durations
     count: Callable[[str, str], None]

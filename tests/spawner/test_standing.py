@@ -27,7 +27,7 @@ class StandingTests(SynchronousTestCase):
         self.standing = Standing(launch_as=launch, usage=Usage(self.clock), since=5000)
 
     def test_in_the_queue(self) -> None:
-        moment = self.standing.moment(Waiting(3, False), None, None)
+        moment = self.standing.moment(Waiting(3), None, None)
         self.assertEqual((moment.state, moment.place), ("queued", 3))
 
     def test_what_the_engine_says_counts_until_the_next_state(self) -> None:

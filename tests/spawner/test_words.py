@@ -30,9 +30,9 @@ class WordTests(SynchronousTestCase):
             self.assertIn("JupyterLab", message_of(state, "JupyterLab", False, None, ""))
 
     def test_how_long_one_waits_and_for_what(self) -> None:
-        self.assertIn("is next", message_of("queued", "R", False, Waiting(1, False), ""))
-        self.assertIn("number 3", message_of("queued", "R", False, Waiting(3, False), ""))
-        self.assertIn("Stop one", message_of("queued", "R", False, Waiting(3, True), ""))
+        self.assertIn("is next", message_of("queued", "R", False, Waiting(1), ""))
+        self.assertIn("number 3", message_of("queued", "R", False, Waiting(3), ""))
+        self.assertIn("Stop one", message_of("queued", "R", False, Waiting(3, "own"), ""))
 
     def test_a_program_that_runs_but_does_not_answer_yet(self) -> None:
         self.assertEqual(message_of("starting", "R", False, None, ""), "Starting R")

@@ -11,8 +11,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.address import Address
 from giestack.settings.spawner_schema import Profile, Readiness, SpawnerSettings
+from giestack.spawner.engine import EngineError
 from giestack.spawner.hooks import Hook, Hooks
 from giestack.spawner.jupyter_activity import Activity
+from giestack.spawner.owner import Owner
 from giestack.spawner.readiness import NotReady
 from giestack.spawner.spawner import Spawner
 from giestack.spawner.view import Moment, SessionView, State
@@ -54,6 +56,7 @@ class World:
         self.activity = Activity(False, False, None)
         self.asked: list[tuple[Address, str]] = []
         self.probed: list[tuple[Address, str]] = []
+        self.api_keys: dict[str | None, str] = {"alice": "key-of-alice"}
         self.audit: list[tuple[str, str, Mapping[str, object]]] = []
         numbers = count(1)
         self.spawner = Spawner(
@@ -64,11 +67,17 @@ class World:
             wait_until_ready=self.wait_until_ready,
             ask_activity=self.ask_activity,
             audit=self._note,
+            api_key=self._api_key,
             new_id=lambda: f"s{next(numbers)}",
         )
         self.spawner.configure(settings, "https://galaxy.example.org/")
         if opened:
             self.spawner.open()
+
+    async def _api_key(self, owner: Owner) -> str:
+        if owner.username not in self.api_keys:
+            raise EngineError("Make an API key in Galaxy first.")
+        return self.api_keys[owner.username]
 
     def _note(self, event: str, who: Any, **fields: object) -> None:
         self.audit.append((event, who.username, fields))
