@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, succeed
 from giestack.access import Standing
 from giestack.database import Database, open_engine
 from giestack.gate import UseOf
+from giestack.identity.api_key import ApiKeys
 from giestack.identity.cookie import CookieCodec
 from giestack.identity.entry_point import EntryPoint, EntryPointOwner
 from giestack.identity.galaxy import GalaxyDatabase
@@ -45,6 +46,7 @@ class Galaxy:
     :ivar sessions: who is asking.
     :ivar check: tells who sends these cookies; see `Sessions.check`.
     :ivar entry_points: lists those of a visitor's unfinished jobs.
+    :ivar api_key: finds a user's key to its API; see `ApiKeys.key_of`.
     :ivar last_action: tells it who is at work.
     """
 
@@ -63,6 +65,7 @@ class Galaxy:
         self.sessions = Sessions(self.tables, self.codec, self._policy, reactor, utcnow, ttl)
         self.check = self.sessions.check
         self.entry_points = self.tables.entry_points
+        self.api_key = ApiKeys(self.database).key_of
         self._ownership = Ownership(self.tables, self.codec, reactor, ttl)
         # Opens nothing before there is something to write.
         writes = open_engine(galaxy.database_connection, writes=True)

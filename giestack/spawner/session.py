@@ -152,6 +152,9 @@ class Session:
         now, standing = self._around.clock.seconds(), self.standing
         if standing.state in _TIMED and state != standing.state:
             self._around.durations.add(standing.state, now - standing.since)
+        if standing.state == "pulling" and state in LAUNCHING:
+            # How long an image takes says nothing of the next start, which finds it there.
+            standing.launching_since = now
         standing.change(state, now)
         self._collapsing = False
         self.announce()
@@ -177,7 +180,7 @@ class Session:
         if standing.launching_since is not None:
             seconds = now - standing.launching_since
             self._around.history.add(self.launch_as.profile.name, seconds)
-            self._around.durations.add("total", seconds)
+            self._around.durations.add("total", now - (standing.began or now))
         standing.ready = now
         standing.usage.touch()
         # What it was before a restart, it need not be now.

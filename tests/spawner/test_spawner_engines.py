@@ -5,11 +5,11 @@ from dataclasses import replace
 from twisted.internet.defer import Deferred
 
 from giestack.settings.spawner_schema import Engine as EngineSettings
-from giestack.spawner.engine import Circumstances, Room
+from giestack.spawner.engine import Circumstances, Progress, Room
 from giestack.spawner.hooks import Hooks
 from giestack.spawner.spawner import Spawner
 from giestack.spawner.view import SpawnRefused
-from tests.spawner.fake_engine import FakeEngine
+from tests.spawner.fake_engine import SLOW, FakeEngine, Start
 from tests.spawner.world import ADMIN, ALICE, BOB, JUPYTER, SETTINGS, SpawnerCase
 
 GB = 1024**3
@@ -109,6 +109,32 @@ class WishTests(SpawnerCase):
         self.assertEqual(self.world.state(session_id), "failed")
         self.assertIn("API key", self.world.view(session_id).moment.reason)
         self.assertEqual(self.engine.started, [])
+
+
+class PullTests(SpawnerCase):
+    def test_the_time_for_the_image_is_not_expected_again(self) -> None:
+        # Two seconds for the image, two for the rest.
+        self.engine.plan = SLOW
+        self.spawner.stop(self.world.start(), ALICE)
+        self.world.start()
+        self.world.pass_time(6)
+        again = self.world.start(BOB)
+        self.world.pass_time(2.5)
+        moment = self.world.view(again).moment
+        self.assertEqual(moment.state, "creating")
+        assert moment.eta is not None
+        self.assertLessEqual(moment.eta, 2)
+
+    def test_what_the_engine_says_of_the_image_is_told(self) -> None:
+        half = Progress("pulling", "Fetching: 5 of 10 MB", 50.0, 7.0)
+        self.engine.plan = Start(steps=((0.0, half),), hangs=True)
+        session_id = self.world.start()
+        self.world.pass_time(0.5)
+        moment = self.world.view(session_id).moment
+        self.assertEqual(
+            (moment.state, moment.percent, moment.eta, moment.message),
+            ("pulling", 50.0, 7.0, "Fetching: 5 of 10 MB"),
+        )
 
 
 class TwoEngineTests(SpawnerCase):
