@@ -127,7 +127,7 @@ class PullTests(SpawnerCase):
 
     def test_what_the_engine_says_of_the_image_is_told(self) -> None:
         half = Progress("pulling", "Fetching: 5 of 10 MB", 50.0, 7.0)
-        self.engine.plan = Start(steps=((0.0, half),), hangs=True)
+        self.engine.plan = Start(steps=((0.1, half),), hangs=True)
         session_id = self.world.start()
         self.world.pass_time(0.5)
         moment = self.world.view(session_id).moment
