@@ -210,7 +210,8 @@ def _session(
         entrance.session_id,
         visitor,
         entrance.prefix if entrance.strip_path else b"",
-        allowed_origins=policy.origins,
+        entrance.headers,
+        policy.origins,
         visible_host=True,
         use=entrance.use,
     )

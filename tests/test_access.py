@@ -74,6 +74,7 @@ def entrance(
     strip_path: bool = False,
     reason: str = "",
     log: tuple[str, ...] = (),
+    headers: tuple[tuple[bytes, bytes], ...] = (),
 ) -> Entrance:
     return Entrance(
         session_id="abc",
@@ -84,6 +85,7 @@ def entrance(
         strip_path=strip_path,
         moment=Moment(state=state, step=state, message="It waits.", reason=reason, log=log),
         use=unused,
+        headers=headers,
     )
 
 
@@ -382,6 +384,26 @@ class AdmittedTests(SynchronousTestCase):
         lines = backend_fields(request.fields, request.seen, forward.destination)
         self.assertTrue(lines.startswith(b"Host: galaxy.example.org\r\n"))
         self.assertIn(b"\r\nX-Forwarded-Prefix: %b\r\n" % BASE, lines)
+
+    def test_a_client_cannot_set_the_headers_of_a_session(self) -> None:
+        root = (b"X-RStudio-Root-Path", BASE)
+        claimed = [(name, b"/evil") for name in (b"x-rstudio-root-path", b"X_RStudio_Root_PATH")]
+        for sent in (claimed, [*claimed, *WEBSOCKET]):
+            request = ask(BASE + b"/x", *sent, (b"X-RStudio", b"kept"))
+            forward = decide(SESSION, request, OWNED, ALICE, None, entrance(headers=(root,)))
+            assert isinstance(forward, Forward)
+            lines = backend_fields(request.fields, request.seen, forward.destination)
+            self.assertEqual(lines.lower().count(b"root"), 1)
+            self.assertIn(b"\r\nX-RStudio-Root-Path: %b\r\n" % BASE, lines)
+            self.assertIn(b"\r\nX-RStudio: kept\r\n", lines)
+
+    def test_a_header_of_a_session_without_a_value_is_only_removed(self) -> None:
+        request = ask(BASE + b"/x", (b"X_Trusted_User", b"root"))
+        way = entrance(headers=((b"X-Trusted-User", b""),))
+        forward = decide(SESSION, request, OWNED, ALICE, None, way)
+        assert isinstance(forward, Forward)
+        lines = backend_fields(request.fields, request.seen, forward.destination)
+        self.assertNotIn(b"trusted", lines.lower())
 
     def test_a_session_without_a_slash_leads_to_the_one_with_it(self) -> None:
         place = SpawnedSession("abc", b"")

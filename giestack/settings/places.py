@@ -49,12 +49,16 @@ class HeaderName:
 
     def read(self, node: Node, at: Place) -> str:
         text = text_of(node, "the name of a header")
-        name = text.removeprefix("HTTP_")
-        if not _TOKEN.fullmatch(name):
-            raise Wrong(f"must be the name of a header, like REMOTE_USER, not {shown(text)}")
-        if name.lower().replace("_", "-") in _RESERVED:
-            raise Wrong(f"cannot be {name}: HTTP needs that header for itself")
-        return name
+        return settable_header(text.removeprefix("HTTP_"))
+
+
+def settable_header(name: str) -> str:
+    """Return the name of a header that may be set to anything; `Wrong` for others."""
+    if not _TOKEN.fullmatch(name):
+        raise Wrong(f"must be the name of a header, like REMOTE_USER, not {shown(name)}")
+    if name.lower().replace("_", "-") in _RESERVED:
+        raise Wrong(f"cannot be {name}: HTTP needs that header for itself")
+    return name
 
 
 @dataclass(frozen=True, slots=True)

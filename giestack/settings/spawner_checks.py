@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import unquote, urlsplit
 
-from giestack.settings.places import is_loopback
-from giestack.settings.problems import Report
+from giestack.settings.places import is_loopback, settable_header
+from giestack.settings.problems import Report, Wrong
 from giestack.settings.spawner_schema import Engine, Profile, SpawnerSettings
 from giestack.spawner.options import BadOption, options_of
 from giestack.spawner.templates import names_in, unknown_names
@@ -23,6 +23,7 @@ FOR_CONTAINERS = (
 """Keys of a profile that mean nothing to a local process."""
 
 _VARIABLE = re.compile(r"[!-<>-~]+")
+_FIELD = re.compile(r"[\t -~\xa0-\xff]*")
 _SECRET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
@@ -46,6 +47,7 @@ def check_spawner(spawner: SpawnerSettings, report: Report) -> None:
         _check_options(path, profile, report)
         _check_templates(path, profile, report)
         _check_names(path, profile, report)
+        _check_headers(path, profile, report)
         _check_paths(path, profile, report)
         _check_times(path, profile, report)
         if only_processes:
@@ -102,6 +104,8 @@ def _templates(profile: Profile) -> Iterator[tuple[str, str]]:
     for source, target in profile.volumes.items():
         yield f"volumes.{source}", source
         yield f"volumes.{source}", target
+    for name, value in profile.headers.items():
+        yield f"headers.{name}", value
 
 
 def _check_names(path: str, profile: Profile, report: Report) -> None:
@@ -111,6 +115,26 @@ def _check_names(path: str, profile: Profile, report: Report) -> None:
     for name in profile.secrets:
         if not _SECRET.fullmatch(name):
             report.problem(f"{path}.secrets.{name}", "cannot be the name of a file")
+
+
+def _check_headers(path: str, profile: Profile, report: Report) -> None:
+    seen: dict[str, str] = {}
+    for name, value in profile.headers.items():
+        key = f"{path}.headers.{name}"
+        try:
+            settable_header(name)
+        except Wrong as wrong:
+            report.problem(key, str(wrong))
+            continue
+        # To most programs letter case and the two lines are equal.
+        plain = name.lower().replace("_", "-")
+        if plain in seen:
+            report.problem(key, f"is the same header as {seen[plain]}")
+        seen[plain] = name
+        if not _FIELD.fullmatch(value):
+            report.problem(key, "can only have Latin letters and signs, on one line")
+    if profile.ca_file is not None and profile.scheme != "https":
+        report.problem(f"{path}.ca_file", "is only for scheme: https")
 
 
 def _check_paths(path: str, profile: Profile, report: Report) -> None:

@@ -1,7 +1,7 @@
 """The way into a session, for the front door."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from giestack.address import Address
@@ -27,6 +27,8 @@ class Entrance:
     :ivar home: the path at which visitors begin, below `prefix`.
     :ivar address: where it listens; None unless it is ready.
     :ivar strip_path: whether `prefix` is cut off before a request goes on.
+    :ivar headers: fields of every request that goes on; what a visitor sends under their names
+        does not.
     :ivar moment: how it is.
     :ivar use: is told of requests.
     """
@@ -39,3 +41,4 @@ class Entrance:
     strip_path: bool
     moment: Moment
     use: Use
+    headers: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False)

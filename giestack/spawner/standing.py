@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 from giestack.address import Address
 from giestack.spawner.admission import Waiting
-from giestack.spawner.engine import Launch
+from giestack.spawner.engine import EngineError, Launch
 from giestack.spawner.entrance import Entrance
+from giestack.spawner.headers import Headers, filled_headers
 from giestack.spawner.usage import Usage
 from giestack.spawner.view import Moment, SessionView, State
 from giestack.spawner.words import message_of
@@ -114,15 +115,23 @@ class Standing:
         """Make the way in at this moment."""
         prefix = self.prefix.encode()
         profile = self.launch_as.profile
+        address = self.address if self.ready is not None else None
+        headers: Headers = ()
+        try:
+            headers = filled_headers(self.launch_as)
+        except EngineError:
+            # It was not started like this; whatever has come about, nobody goes there without.
+            address = None
         self._entrance = Entrance(
             session_id=self.launch_as.session_id,
             owner=self.launch_as.owner,
             prefix=prefix,
             home=prefix + profile.path.encode(),
-            address=self.address if self.ready is not None else None,
+            address=address,
             strip_path=profile.strip_path,
             moment=moment,
             use=self.usage,
+            headers=headers,
         )
         return self._entrance
 

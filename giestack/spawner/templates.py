@@ -1,4 +1,4 @@
-"""Templates in a profile: ``{user}``, ``{base_url}`` and the like in command, env and volumes."""
+"""Templates in a profile: ``{user}``, ``{base_url}`` and the like in command, env, headers…"""
 
 import re
 from collections.abc import Mapping
@@ -13,12 +13,16 @@ NAMES = frozenset(
         "email",
         "session_id",
         "base_url",
+        "base_path",
         "galaxy_url",
         "port",
         "socket",
     )
 )
-"""What may stand in braces, beside ``options.NAME``. Braces around anything else are just text."""
+"""What may stand in braces, beside ``options.NAME``. Braces around anything else are just text.
+
+``base_path`` is ``base_url`` without the slash at its end, as some programs want it.
+"""
 
 _OPTION = "options."
 _HOLE = re.compile(r"\{([a-z_]+(?:\.[a-z0-9_]+)?)\}")
@@ -34,6 +38,7 @@ def values_of(launch: Launch, *, port: int | None = None, socket: str = "") -> d
         "email": owner.email,
         "session_id": launch.session_id,
         "base_url": launch.base_url,
+        "base_path": launch.base_url.rstrip("/"),
         "galaxy_url": launch.galaxy_url,
         "port": "" if port is None else str(port),
         "socket": socket,

@@ -88,6 +88,31 @@ class SpawnerCheckTests(CheckCase):
                 f"secrets: {{'{name}': '1'}}", f"secrets.{name}: cannot be the name of a file"
             )
 
+    def test_headers(self) -> None:
+        self.assert_profile(
+            "headers: {X-RStudio-Root-Path: '{base_path}', X_Base: 'Zürich {user}'}"
+        )
+        for name, words in (
+            ("X A", "must be the name of a header"),
+            ("Content_Length", "cannot be Content_Length: HTTP needs"),
+            ("cookie", "cannot be cookie: HTTP needs"),
+            ("Host", "cannot be Host: HTTP needs"),
+        ):
+            self.assert_profile(f"headers: {{'{name}': '1'}}", f"[0].headers.{name}: {words}")
+        self.assert_profile(
+            "headers: {X-A: '1', x_a: '2'}", "headers.x_a: is the same header as X-A"
+        )
+        self.assert_profile("headers: {X-A: 'Łódź'}", "headers.X-A: can only have Latin")
+        self.assert_profile("headers: {X-A: '{options.b}'}", "headers.X-A: {options.b} is none of")
+
+    def test_https(self) -> None:
+        self.files = {"/etc/giestack/c.pem": ""}
+        for scheme, words in (("https", ()), ("http", ("ca_file: is only for scheme: https",))):
+            text = f"profiles: [{{name: a, image: x, scheme: {scheme}, ca_file: c.pem}}]"
+            found = problems(f"{HOST}spawner: {{{text}}}", self.files)
+            self.assertEqual(len(found), len(words), found)
+            self.assertTrue(all(word in one for one, word in zip(found, words, strict=True)))
+
     def test_paths(self) -> None:
         self.assert_profile("path: '/lab?reset', readiness: {path: '/a..b/.c/?d=../x'}")
         for path in ("/..", "/../a", "/a/./b", "/a/%2e%2E/b", "/a/.%2e"):

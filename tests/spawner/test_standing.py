@@ -56,6 +56,20 @@ class StandingTests(SynchronousTestCase):
         self.standing.ready = None
         self.assertIsNone(self.standing.open_entrance)
 
+    def test_what_the_server_is_told_with_each_request(self) -> None:
+        headers = {"X-Root": "{base_path}", "X-Mail": "{email}"}
+        launch = replace(self.standing.launch_as, profile=replace(LAB, headers=headers))
+        self.standing.launch_as = launch
+        self.standing.address, self.standing.ready = Address(path="/run/abc"), 5003.0
+        self.standing.change("ready", 5003)
+        entrance = self.standing.entrance(self.standing.moment(None, None, None))
+        told = ((b"X-Root", b"/gs/session/abc"), (b"X-Mail", b"alice@example.org"))
+        self.assertEqual(entrance.headers, told)
+        # Nothing that no header can hold is ever sent, nor anything without it.
+        self.standing.launch_as = replace(launch, owner=replace(ALICE, email="a\r\nX: 1"))
+        entrance = self.standing.entrance(self.standing.moment(None, None, None))
+        self.assertEqual((entrance.headers, entrance.address), ((), None))
+
     def test_paths_as_the_server_knows_them(self) -> None:
         self.assertEqual(self.standing.path_there("/api"), "/gs/session/abc/api")
         launch = self.standing.launch_as

@@ -35,6 +35,7 @@ class ValuesTests(SynchronousTestCase):
                 "email": "alice@example.org",
                 "session_id": "0a1b",
                 "base_url": "/giestack/session/0a1b/",
+                "base_path": "/giestack/session/0a1b",
                 "galaxy_url": "https://galaxy.example.org/",
                 "port": "8888",
                 "socket": "/run/s",
