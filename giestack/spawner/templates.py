@@ -24,6 +24,9 @@ NAMES = frozenset(
 ``base_path`` is ``base_url`` without the slash at its end, as some programs want it.
 """
 
+OF_OWNER = frozenset(("user", "username", "user_id", "email"))
+"""The names among them that are not known before it is known whose a session is."""
+
 _OPTION = "options."
 _HOLE = re.compile(r"\{([a-z_]+(?:\.[a-z0-9_]+)?)\}")
 
@@ -57,6 +60,12 @@ def fill(text: str, values: Mapping[str, str]) -> str:
 def names_in(text: str) -> list[str]:
     """The names in braces that will be filled in, or should be."""
     return [name for name in _HOLE.findall(text) if name in NAMES or name.startswith(_OPTION)]
+
+
+def is_of_owner(text: str) -> bool:
+    """Whether a text can't be filled in before it is known whose a session is, and what they
+    have chosen."""
+    return any(name in OF_OWNER or name.startswith(_OPTION) for name in names_in(text))
 
 
 def unknown_names(text: str, options: frozenset[str]) -> list[str]:
