@@ -1,7 +1,7 @@
 """What the keys of ``spawner`` must say together."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import unquote, urlsplit
 
 from giestack.settings.places import is_loopback, settable_header
@@ -46,6 +46,7 @@ def check_spawner(spawner: SpawnerSettings, report: Report) -> None:
         path = f"spawner.profiles[{number}]"
         _check_options(path, profile, report)
         _check_templates(path, profile, report)
+        _check_image(path, profile, report)
         _check_names(path, profile, report)
         _check_headers(path, profile, report)
         _check_paths(path, profile, report)
@@ -96,7 +97,16 @@ def _check_templates(path: str, profile: Profile, report: Report) -> None:
             report.problem(f"{path}.{key}", f"{{{name}}} is none of this profile's options")
 
 
+def _check_image(path: str, profile: Profile, report: Report) -> None:
+    """A text that people write must not become the image: it could be any."""
+    for name in names_in(profile.image):
+        given = profile.options.get(name.removeprefix("options."))
+        if isinstance(given, Mapping) and "choices" not in given:
+            report.problem(f"{path}.image", f"{{{name}}} must be an option with choices")
+
+
 def _templates(profile: Profile) -> Iterator[tuple[str, str]]:
+    yield "image", profile.image
     for number, word in enumerate(profile.command):
         yield f"command[{number}]", word
     for name, value in profile.env.items():

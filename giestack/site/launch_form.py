@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from giestack.settings.spawner_schema import Profile
 from giestack.site.amounts import duration, size
+from giestack.site.circumstances import checked_history, no_datasets, options_with_image
 from giestack.spawner.options import LONGEST_TEXT, Option, Value, options_of
 from giestack.spawner.view import SpawnRefused
 
@@ -33,7 +34,10 @@ class Field:
 class Form:
     """What is asked for a profile.
 
+    :ivar note: what people should know before they start it.
+    :ivar closed: why it can't be started just now; "" if it can.
     :ivar name: what its owner wants to call the session.
+    :ivar history_id: Galaxy's id of the history that it is started from, or "".
     :ivar errors: what is wrong with the whole of it.
     """
 
@@ -43,6 +47,8 @@ class Form:
     name: str = ""
     name_error: str = ""
     errors: tuple[str, ...] = ()
+    history_id: str = ""
+    closed: str = ""
 
     @property
     def title(self) -> str:
@@ -55,6 +61,8 @@ class Form:
         said = [f"Up to {size(profile.memory)} of memory"] if profile.memory else []
         if profile.cpus:
             said.append(f"{profile.cpus:g} CPU {'core' if profile.cpus == 1 else 'cores'}")
+        if profile.gpus:
+            said.append(f"{profile.gpus} GPU{'' if profile.gpus == 1 else 's'}")
         if profile.idle_timeout:
             said.append(f"stops after {duration(profile.idle_timeout)} without use")
         text = ", ".join(said)
@@ -72,18 +80,49 @@ class Form:
         return {field.option.name: field.value for field in self.fields}
 
 
-def form_of(profile: Profile, note: str, given: Mapping[str, str], *, sent: bool) -> Form:
+def form_of(
+    profile: Profile, note: str, given: Mapping[str, str], *, sent: bool, closed: str = ""
+) -> Form:
     """Return the form, filled in with what a link or (``sent``) the form itself has.
 
     In a form that was sent, a box that is not named is not ticked. Names that are no option's
-    are an error where they stand behind `PREFIX`, and else not looked at.
+    are an error where they stand behind `PREFIX`, and else not looked at, but for ``name``,
+    ``history_id``, ``image``, which is a choice of some option, and ``dataset_id``.
     """
-    options = options_of(profile.options)
-    fields = tuple(_field(profile, option, given, sent) for option in options)
+    errors: list[str] = []
+    history_id = ""
+    try:
+        given = _with_image(profile, given)
+    except SpawnRefused as refused:
+        errors.append(str(refused))
+    try:
+        history_id = checked_history(given.get("history_id"))
+    except SpawnRefused as refused:
+        errors.append(str(refused))
+    if "dataset_id" in given:
+        errors.append(str(no_datasets()))
+    fields = tuple(_field(profile, one, given, sent) for one in options_of(profile.options))
     known = {field.name for field in fields}
     strange = [name for name in given if name.startswith(PREFIX) and name not in known]
-    errors = tuple(f"There is no option “{name.removeprefix(PREFIX)}”." for name in strange)
-    return Form(profile, note, fields, given.get("name", "").strip(), errors=errors)
+    errors += [f"There is no option “{name.removeprefix(PREFIX)}”." for name in strange]
+    return Form(
+        profile,
+        note,
+        fields,
+        given.get("name", "").strip(),
+        errors=tuple(errors),
+        history_id=history_id,
+        closed=closed,
+    )
+
+
+def _with_image(profile: Profile, given: Mapping[str, str]) -> Mapping[str, str]:
+    """What is given, with the options that the image means; raise `SpawnRefused`."""
+    named = {
+        name.removeprefix(PREFIX): value for name, value in given.items() if name.startswith(PREFIX)
+    }
+    meant = options_with_image(profile, given.get("image"), named)
+    return {**given, **{PREFIX + name: str(value) for name, value in meant.items()}}
 
 
 def refused_form(form: Form, refused: SpawnRefused) -> Form:

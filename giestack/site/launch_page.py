@@ -6,6 +6,7 @@ from datetime import datetime
 from giestack.proxy.decision import Refuse
 from giestack.settings.spawner_schema import Profile
 from giestack.site.asked import LONGEST_FORM, Answer, Asked
+from giestack.site.circumstances import circumstances_of
 from giestack.site.endpoint import RefusalError
 from giestack.site.entitled import refusal_of, user
 from giestack.site.launch_form import Form, form_of, refused_form
@@ -55,7 +56,11 @@ class LaunchPage:
             return self._page(visitor, form)
         try:
             view, _ = self._spawning.request(
-                visitor, form.profile.name, form.name or None, form.options
+                visitor,
+                form.profile.name,
+                form.name or None,
+                form.options,
+                circumstances=circumstances_of(asked, form.history_id),
             )
         except SpawnRefused as refused:
             if refused.status == 404:
@@ -70,7 +75,8 @@ class LaunchPage:
     def _form(self, visitor: Identity, given: Mapping[str, str], *, sent: bool) -> Form | None:
         for profile in self._spawning.profiles(visitor):
             if profile.name == given.get("profile"):
-                return form_of(profile, self._spawning.note(profile), given, sent=sent)
+                note, closed = self._spawning.note(profile), self._spawning.closed(profile)
+                return form_of(profile, note, given, sent=sent, closed=closed)
         return None
 
     def _present(self, visitor: Identity, form: Form) -> SessionView | None:

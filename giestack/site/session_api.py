@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from giestack.site.asked import Answer, Asked, Stream
 from giestack.site.askers import administrator_of, sees_addresses, session_of, user_of
+from giestack.site.circumstances import circumstances_of, options_with_image
 from giestack.site.endpoint import RefusalError
 from giestack.site.entitled import NOT_OWNER, refusal_of, unavailable
 from giestack.site.refusals import RefusalPages
@@ -49,7 +50,10 @@ class SessionApi:
     async def profiles(self, asked: Asked) -> Answer:
         """List what the user may start."""
         offered = self._spawning.profiles(user_of(asked))
-        told = [described_profile(one, self._spawning.note(one)) for one in offered]
+        told = [
+            described_profile(one, self._spawning.note(one), self._spawning.closed(one))
+            for one in offered
+        ]
         return self._refusals.look.json(200, told)
 
     async def own(self, asked: Asked) -> Answer:
@@ -66,9 +70,17 @@ class SessionApi:
     async def request(self, asked: Asked) -> Answer:
         """Start a session (201), or join the one of that profile and name (200)."""
         user = user_of(asked)
-        want = wanted(asked.body)
         try:
-            view, new = self._spawning.request(user, want.profile, want.name, want.options)
+            want = wanted(asked.body)
+            offered = self._spawning.profiles(user)
+            profile = next((one for one in offered if one.name == want.profile), None)
+            view, new = self._spawning.request(
+                user,
+                want.profile,
+                want.name,
+                options_with_image(profile, want.image, want.options),
+                circumstances=circumstances_of(asked, want.history_id),
+            )
         except SpawnRefused as refused:
             return self._refused(refused)
         if not new:

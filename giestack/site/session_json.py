@@ -49,13 +49,17 @@ def described_moment(moment: Moment, path: str) -> dict[str, object]:
     return told
 
 
-def described_profile(profile: Profile, note: str) -> dict[str, object]:
-    """Describe a profile, with a form's fields for its options; ``note`` as in `SessionView`."""
+def described_profile(profile: Profile, note: str, closed: str = "") -> dict[str, object]:
+    """Describe a profile, with a form's fields for its options.
+
+    ``note`` is as in `SessionView`, ``closed`` says why it can't be started just now, or "".
+    """
     return {
         "name": profile.name,
         "title": profile.title or profile.name,
         "description": profile.description,
         "note": note,
+        "closed": closed,
         "options": [_option(option) for option in options_of(profile.options)],
     }
 

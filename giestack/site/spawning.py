@@ -6,9 +6,11 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 
 from giestack.settings.spawner_schema import Profile
-from giestack.spawner.engine import Stats
+from giestack.spawner.engine import Circumstances, Stats
 from giestack.spawner.view import Moment, SessionView
 from giestack.visitor import Identity, Operator
+
+NOWHERE = Circumstances()
 
 
 class Spawning(Protocol):
@@ -20,8 +22,17 @@ class Spawning(Protocol):
     def note(self, profile: Profile) -> str:
         """What people should know before they start it, as `SessionView.note`; "" for nothing."""
 
+    def closed(self, profile: Profile) -> str:
+        """Why no session of a profile can be started just now, for people; "" if one can."""
+
     def request(
-        self, visitor: Identity, profile: str, name: str | None, options: Mapping[str, object]
+        self,
+        visitor: Identity,
+        profile: str,
+        name: str | None,
+        options: Mapping[str, object],
+        *,
+        circumstances: Circumstances = NOWHERE,
     ) -> tuple[SessionView, bool]:
         """Ask for a session, or join the visitor's own of that profile and name.
 

@@ -69,7 +69,9 @@ class StartPage:
         if spawning is None or not isinstance(visitor, Identity):
             return []
         return [
-            form_of(profile, spawning.note(profile), {}, sent=False)
+            form_of(
+                profile, spawning.note(profile), {}, sent=False, closed=spawning.closed(profile)
+            )
             for profile in spawning.profiles(visitor)
         ]
 

@@ -1,10 +1,17 @@
 """What is said to people about their sessions."""
 
+from collections.abc import Mapping
+
 from giestack.settings.spawner_schema import Profile
-from giestack.spawner.admission import Waiting
+from giestack.spawner.admission import Lack, Waiting
 from giestack.spawner.engine import Ended
 from giestack.spawner.view import State
 
+_UNTIL: Mapping[Lack, str] = {
+    "memory": "memory is free on the engine",
+    "gpus": "a GPU is free",
+    "engine": "the engine can be reached again",
+}
 INTERNAL = "Something went wrong inside giestack. It is noted in its log."
 
 
@@ -39,9 +46,13 @@ def _waiting(title: str, waiting: Waiting | None) -> str:
             f"{title} waits until another session of yours ends: you have as many as you may have "
             "at a time. Stop one to start this one now"
         )
+    until = _UNTIL.get(waiting.lack)
     if waiting.place == 1:
+        if until:
+            return f"{title} waits until {until}"
         return f"{title} is next: it starts as soon as there is room"
-    return f"{title} is number {waiting.place} in the queue"
+    number = f"{title} is number {waiting.place} in the queue"
+    return f"{number} and waits until {until}" if until else number
 
 
 def shut_down(profile: Profile) -> str:

@@ -88,6 +88,21 @@ class SpawnerCheckTests(CheckCase):
                 f"secrets: {{'{name}': '1'}}", f"secrets.{name}: cannot be the name of a file"
             )
 
+    def test_only_a_choice_can_be_part_of_an_image(self) -> None:
+        def assert_image(option: str, *words: str) -> None:
+            self.assert_spawner(
+                "profiles: [{name: a, image: 'lab:{options.version}', "
+                f"options: {{version: {option}}}}}]",
+                *words,
+            )
+
+        assert_image("{choices: ['1', '2']}")
+        for option in ("{}", "{type: text}", "{type: integer, low: 1}", "{type: boolean}"):
+            assert_image(option, "[0].image: {options.version} must be an option with choices")
+        self.assert_spawner(
+            "profiles: [{name: a, image: 'lab:{options.b}'}]", "image: {options.b} is none of"
+        )
+
     def test_headers(self) -> None:
         self.assert_profile(
             "headers: {X-RStudio-Root-Path: '{base_path}', X_Base: 'Zürich {user}'}"

@@ -8,7 +8,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 
 from giestack.settings.spawner_schema import Profile
-from giestack.spawner.engine import Stats
+from giestack.site.spawning import NOWHERE
+from giestack.spawner.engine import Circumstances, Stats
 from giestack.spawner.options import chosen, options_of
 from giestack.spawner.owner import owner_of
 from giestack.spawner.view import (
@@ -113,6 +114,8 @@ class FakeSpawning:
 
     :ivar offered: the profiles, in their order.
     :ivar calls: what was asked for that changes something: (method, arguments...).
+    :ivar circumstances: those of each `request`.
+    :ivar closed_for: what `closed` answers, by the profile's name.
     :ivar refusal: raised by the next `request` or `restart`, then forgotten.
     :ivar lines: what each session has printed.
     :ivar used: what `stats` answers.
@@ -125,6 +128,8 @@ class FakeSpawning:
         self.offered: list[Profile] = [JUPYTER, PLAIN, FOR_ADMINS]
         self.sessions: dict[str, SessionView] = {}
         self.calls: list[tuple[Any, ...]] = []
+        self.circumstances: list[Circumstances] = []
+        self.closed_for: dict[str, str] = {}
         self.refusal: SpawnRefused | None = None
         self.lines: dict[str, list[str]] = {}
         self.used: dict[str, Stats] = {}
@@ -181,8 +186,17 @@ class FakeSpawning:
     def note(self, profile: Profile) -> str:
         return "no isolation" if profile is JUPYTER else ""
 
+    def closed(self, profile: Profile) -> str:
+        return self.closed_for.get(profile.name, "")
+
     def request(
-        self, visitor: Identity, profile: str, name: str | None, options: Mapping[str, object]
+        self,
+        visitor: Identity,
+        profile: str,
+        name: str | None,
+        options: Mapping[str, object],
+        *,
+        circumstances: Circumstances = NOWHERE,
     ) -> tuple[SessionView, bool]:
         self._refuse()
         found = {p.name: p for p in self.profiles(visitor)}.get(profile)
@@ -193,6 +207,7 @@ class FakeSpawning:
             raise bad_option("name", "The name must be one line of 100 characters.")
         options = chosen(options_of(found.options), options)
         self.calls.append(("request", visitor, profile, name or None, options))
+        self.circumstances.append(circumstances)
         name = name or found.name
         for view in self.views(visitor):
             if view.profile.name == profile and view.name == name:

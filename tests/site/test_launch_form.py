@@ -64,10 +64,42 @@ class FormTests(SynchronousTestCase):
         one = refused_form(form(profile=odd), bad_option("name", "No."))
         self.assertEqual((one.fields[0].error, one.name_error), ("No.", ""))
 
+    def test_an_image_is_an_option(self) -> None:
+        lab = replace(
+            JUPYTER,
+            image="quay.io/site/lab:{options.version}",
+            options={"version": {"choices": ["17.09", "24.07"]}, "rows": {"type": "integer"}},
+        )
+        one = form({"image": "quay.io/site/lab:24.07", "option.rows": "7"}, profile=lab)
+        self.assertEqual((one.options, one.wrong), ({"version": "24.07", "rows": 7}, False))
+        one = form({"image": "evil", "option.rows": "7"}, profile=lab)
+        self.assertEqual(one.options, {"version": "17.09", "rows": 7})
+        self.assertIn("quay.io/site/lab:24.07", one.errors[0])
+        one = form({"image": "24.07", "option.version": "17.09"}, profile=lab, sent=True)
+        self.assertIn("another one than the option “version”", one.errors[0])
+        self.assertFalse(form({"image": ""}, profile=lab).wrong)
+
+    def test_the_history_it_is_started_from(self) -> None:
+        one = form({"history_id": "f2db41e1fa331b3e"})
+        self.assertEqual((one.history_id, one.wrong), ("f2db41e1fa331b3e", False))
+        self.assertEqual((form({"history_id": ""}).history_id, form().history_id), ("", ""))
+        for odd in ("a b", "x" * 65, "a/b", "é", "a\n"):
+            one = form({"history_id": odd})
+            self.assertEqual(one.history_id, "")
+            self.assertIn("history_id", one.errors[0])
+
+    def test_datasets_are_not_just_left_out(self) -> None:
+        one = form({"dataset_id": "f2db41e1fa331b3e,x", "image": "evil", "option.no": ""})
+        self.assertEqual(len(one.errors), 3)
+        self.assertIn("dataset_id", one.errors[1])
+
     def test_its_limits(self) -> None:
         self.assertEqual(
             form().limits, "Up to 2.0 GB of memory, 1 CPU core, stops after 1 h without use"
         )
+        for gpus, words in ((1, "1 GPU"), (2, "2 GPUs")):
+            text = form(profile=replace(JUPYTER, gpus=gpus)).limits
+            self.assertIn(f"1 CPU core, {words}, stops", text)
         several = replace(JUPYTER, cpus=2.5, memory=0, idle_timeout=0)
         self.assertEqual(form(profile=several).limits, "2.5 CPU cores")
         free = replace(several, cpus=0)

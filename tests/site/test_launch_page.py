@@ -1,5 +1,6 @@
 """``launch``: asks once, then starts."""
 
+from dataclasses import replace
 from html import unescape
 from urllib.parse import urlencode
 
@@ -7,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.spawner.view import SpawnRefused, bad_option
 from tests.site.conversation import ADMIN, ALICE, GUEST, HOST, Galaxy, ask, pages_of
-from tests.site.fake_spawning import BOB, FakeSpawning, session
+from tests.site.fake_spawning import BOB, JUPYTER, FakeSpawning, session
 
 OWN = (b"Origin", b"http://" + HOST)
 FORM = (b"Content-Type", b"application/x-www-form-urlencoded")
@@ -47,6 +48,37 @@ class ShowTests(LaunchCase):
         self.assertIn('id="jupyter-interface-about">What opens first<', text)
         self.assertIn('type="checkbox" id="jupyter-debug" name="option.debug" value="true">', text)
         self.assertIn('name="option.greeting" value="hello"', text)
+
+    def test_the_history_that_galaxys_page_names(self) -> None:
+        text = self.show("profile=jupyter&history_id=f2db41e1fa331b3e")
+        self.assertIn('<input type="hidden" name="history_id" value="f2db41e1fa331b3e">', text)
+        self.assertIn("Galaxy history that you come from", text)
+        self.assertNotIn("history", self.show("profile=jupyter"))
+        text = self.show("profile=jupyter&history_id=%22%3E%3Ci%3E", status=422)
+        self.assertIn("“history_id” must be", text)
+        self.assertNotIn("hidden&#34;", text)
+
+    def test_an_image_is_chosen_in_the_form(self) -> None:
+        lab = replace(
+            JUPYTER, image="lab:{options.version}", options={"version": {"choices": ["1", "2"]}}
+        )
+        self.spawning.offered = [lab]
+        self.assertIn('value="2" selected>', self.show("profile=jupyter&image=lab:2"))
+        text = self.show("profile=jupyter&image=evil", status=422)
+        self.assertIn("must be one of: lab:1, lab:2.", text)
+
+    def test_datasets_are_not_just_left_out(self) -> None:
+        text = self.show("profile=jupyter&dataset_id=a,b", status=422)
+        self.assertIn("“dataset_id”", text)
+        self.assertEqual(self.spawning.calls, [])
+
+    def test_one_that_cannot_be_started_says_why(self) -> None:
+        self.spawning.closed_for["jupyter"] = "No engine can be reached just now: <i>x</i>."
+        text = self.show("profile=jupyter")
+        self.assertIn('id="jupyter-closed">It can’t be started just now. No engine', text)
+        self.assertIn("&lt;i&gt;", text)
+        self.assertIn('<button class="button" disabled aria-describedby="jupyter-closed">', text)
+        self.assertNotIn("disabled", self.show("profile=rstudio"))
 
     def test_what_a_link_has_is_text_and_never_markup(self) -> None:
         text = self.show("profile=jupyter&name=%22%3E%3Ci%3E&option.greeting=%22%3E%3Ci%3E")
@@ -103,6 +135,16 @@ class SubmitTests(LaunchCase):
         self.assertEqual(said.header("location"), "/giestack/sessions/new1?open=1")
         options = {"rows": 7, "interface": "tree", "greeting": "hé", "debug": False}
         self.assertEqual(self.spawning.calls, [("request", ALICE, "jupyter", "mice", options)])
+
+    def test_where_it_comes_from_goes_with_it(self) -> None:
+        self.submit(history_id="f2db41e1fa331b3e")
+        [told] = self.spawning.circumstances
+        self.assertEqual(told.history_id, "f2db41e1fa331b3e")
+        self.assertEqual(told.remote_host, "192.0.2.7")
+        self.assertEqual(told.origin, f"http://{HOST.decode()}")
+        self.assertEqual(self.submit(history_id="../x", name="b").status, 422)
+        self.assertEqual(self.submit(dataset_id="a", name="c").status, 422)
+        self.assertEqual(len(self.spawning.calls), 1)
 
     def test_a_second_click_leads_to_the_same_session(self) -> None:
         first, second = self.submit(), self.submit()

@@ -12,12 +12,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from giestack.proxy.decision import Local
 from giestack.proxy.local import OwnPages
 from giestack.site.streams import Streams
-from giestack.spawner.engine import EngineError, Stats
+from giestack.spawner.engine import Circumstances, EngineError, Stats
 from giestack.spawner.view import SpawnRefused
 from giestack.visitor import Anonymous, Identity
 from tests.proxy.memory import House, get
-from tests.site.conversation import ADMIN, ALICE, GUEST, NOW, Galaxy, Said, ask, pages_of
-from tests.site.fake_spawning import BOB, FakeSpawning, of_every_state, session
+from tests.site.conversation import ADMIN, ALICE, GUEST, HOST, NOW, Galaxy, Said, ask, pages_of
+from tests.site.fake_spawning import BOB, JUPYTER, FakeSpawning, of_every_state, session
 
 API = "/giestack/api/v1/"
 OURS = (b"X-Giestack", b"1")
@@ -64,6 +64,10 @@ class ProfileTests(SessionApiTestCase):
         self.assertEqual([one["name"] for one in told], ["jupyter", "rstudio"])
         self.assertEqual([one["note"] for one in told], ["no isolation", ""])
         self.assertEqual([o["name"] for o in told[0]["options"]][:2], ["interface", "rows"])
+        self.assertEqual([one["closed"] for one in told], ["", ""])
+        self.spawning.closed_for["rstudio"] = "All engines are draining."
+        told = self.ask("profiles").json
+        self.assertEqual([one["closed"] for one in told], ["", "All engines are draining."])
         names = [one["name"] for one in self.ask("profiles", ADMIN).json]
         self.assertEqual(names, ["jupyter", "rstudio", "lab"])
 
@@ -128,6 +132,43 @@ class RequestTests(SessionApiTestCase):
         self.assertEqual(told["created"], NOW.isoformat())
         options = {"interface": "lab", "rows": 5, "debug": False, "greeting": "hello"}
         self.assertEqual(self.spawning.calls, [("request", ALICE, "jupyter", "second", options)])
+
+    def test_what_it_may_know_of_where_it_was_asked_for(self) -> None:
+        self.post({"profile": "jupyter", "name": "a", "history_id": "f2db41e1fa331b3e"})
+        self.post({"profile": "jupyter", "name": "b"})
+        origin = f"http://{HOST.decode()}"
+        self.assertEqual(
+            self.spawning.circumstances,
+            [
+                Circumstances(history_id=known, remote_host="192.0.2.7", origin=origin)
+                for known in ("f2db41e1fa331b3e", "")
+            ],
+        )
+
+    def test_an_image_is_an_option(self) -> None:
+        lab = replace(
+            JUPYTER,
+            image="quay.io/site/lab:{options.version}",
+            options={"version": {"choices": ["17.09", "24.07"]}},
+        )
+        self.spawning.offered = [lab]
+        body = {"profile": "jupyter", "name": "old", "image": "quay.io/site/lab:24.07"}
+        self.assertEqual(self.post(body).status, 201)
+        self.assertEqual(self.spawning.calls[-1][-1], {"version": "24.07"})
+        said = self.post({**body, "image": "evil"})
+        self.assertEqual(self.error(said, "field"), (422, "bad-options"))
+        self.assertEqual(said.json["field"], "image")
+        self.assertIn("quay.io/site/lab:17.09", said.json["message"])
+        # Whoever may not start it is not told what it is made of.
+        said = self.post({"profile": "lab", "image": "evil"})
+        self.assertEqual(self.error(said), (404, "no-such-profile"))
+
+    def test_what_cannot_be_of_a_galaxy(self) -> None:
+        for key, value in (("history_id", "../x"), ("history_id", "x" * 65), ("dataset_id", "a")):
+            said = self.post({"profile": "jupyter", key: value})
+            self.assertEqual(self.error(said, "field"), (422, "bad-options"))
+            self.assertEqual(said.json["field"], key)
+        self.assertEqual(self.spawning.calls, [])
 
     def test_the_same_again_joins(self) -> None:
         for _ in range(2):

@@ -104,6 +104,7 @@ class ProfileTests(SynchronousTestCase):
                 "title": "JupyterLab",
                 "description": "Notebooks for Python, R and Julia",
                 "note": "no isolation",
+                "closed": "",
             },
         )
         self.assertEqual(

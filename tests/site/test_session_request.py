@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from giestack.site.asked import LONGEST_FORM
 from giestack.site.endpoint import RefusalError
 from giestack.site.session_request import Wanted, wanted
+from giestack.spawner.view import SpawnRefused
 
 
 class WantedTests(SynchronousTestCase):
@@ -57,11 +58,28 @@ class WantedTests(SynchronousTestCase):
             (b'{"profile": "j", "name": {}}', "name"),
             (b'{"profile": "j", "options": []}', "options"),
             (b'{"profile": "j", "options": "rows"}', "options"),
-            (b'{"profile": "j", "image": "evil"}', "image"),
+            (b'{"profile": "j", "image": ["evil"]}', "image"),
+            (b'{"profile": "j", "history_id": 5}', "history_id"),
+            (b'{"profile": "j", "container": "evil"}', "container"),
         ):
             status, code, message = self.refused(body)
             self.assertEqual((status, code), (400, "bad-request"), body)
             self.assertIn(f"“{name}”", message)
+
+    def test_where_it_comes_from(self) -> None:
+        body = {"profile": "j", "history_id": "f2db41e1fa331b3e", "image": "quay.io/site/j:1"}
+        self.assertEqual(
+            wanted(json.dumps(body).encode()),
+            Wanted("j", None, {}, "f2db41e1fa331b3e", "quay.io/site/j:1"),
+        )
+        self.assertEqual(wanted(b'{"profile": "j", "history_id": null}'), Wanted("j"))
+
+    def test_datasets_are_not_just_left_out(self) -> None:
+        for value in ("null", '"f2db41e1fa331b3e"', "[]"):
+            body = f'{{"profile": "j", "dataset_id": {value}}}'.encode()
+            refused = self.assertRaises(SpawnRefused, wanted, body)
+            self.assertEqual((refused.status, refused.field), (422, "dataset_id"))
+            self.assertIn("dataset_id", str(refused))
 
     def test_a_long_key_is_not_told_in_full(self) -> None:
         message = self.refused(json.dumps({"k" * 10_000: 1}).encode())[2]

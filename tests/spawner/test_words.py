@@ -34,6 +34,18 @@ class WordTests(SynchronousTestCase):
         self.assertIn("number 3", message_of("queued", "R", False, Waiting(3), ""))
         self.assertIn("Stop one", message_of("queued", "R", False, Waiting(3, "own"), ""))
 
+    def test_what_an_engine_lacks(self) -> None:
+        for lack, words in (
+            ("memory", "until memory is free on the engine"),
+            ("gpus", "until a GPU is free"),
+            ("engine", "until the engine can be reached again"),
+        ):
+            first = message_of("queued", "R", False, Waiting(1, lack), "")
+            self.assertEqual(first, f"R waits {words}")
+            third = message_of("queued", "R", False, Waiting(3, lack), "")
+            self.assertEqual(third, f"R is number 3 in the queue and waits {words}")
+        self.assertIn("is next", message_of("queued", "R", False, Waiting(1, "total"), ""))
+
     def test_a_program_that_runs_but_does_not_answer_yet(self) -> None:
         self.assertEqual(message_of("starting", "R", False, None, ""), "Starting R")
         self.assertEqual(message_of("starting", "R", True, None, ""), "Waiting for R to answer")
