@@ -56,6 +56,8 @@ def make_spawner(
         return await jupyter_activity(ask, address, base.encode())
 
     async def api_key(owner: Owner) -> str:
+        if owner.host != "galaxy":
+            raise EngineError("It needs an API key of Galaxy, and you are not a user of Galaxy.")
         try:
             key = await key_of(owner.user_id)
         except DatabaseUnavailable:

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from giestack.address import Address
 from giestack.spawner.engine import Ended, Engine, EngineError, Launch, Progress
 from giestack.spawner.entrance import Entrance
+from giestack.spawner.headers import filled_headers
 from giestack.spawner.hooks import HookedSession, HookFailed
 from giestack.spawner.jupyter_activity import Activity
 from giestack.spawner.lifecycle import Inputs, life
@@ -235,6 +236,7 @@ class Session:
             if launch_as.profile.api_key:
                 key = await self._around.api_key(launch_as.owner)
                 launch_as = replace(launch_as, api_key=key)
+            filled_headers(launch_as)
             address = await self.engine.start(launch_as, self._progressed)
         except (EngineError, HookFailed) as error:
             return partial(self._machine.failed, str(error))
