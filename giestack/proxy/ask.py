@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from errno import ENOENT
 from typing import Any, cast
 
-from OpenSSL import SSL
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import (
     ConnectError,
@@ -21,6 +20,7 @@ from twisted.python.failure import Failure
 from giestack.address import Address
 from giestack.proxy.backend import BackendConnection
 from giestack.proxy.response_parser import Fields, ParsedHead
+from giestack.proxy.verification import tls_words
 
 _HEAD = 65536
 _NOT_HTTP = "does not speak HTTP"
@@ -163,10 +163,9 @@ class _Question:
             self._end(self._so_far(False))
         elif connection.heard:
             self._end(Answer(0, _NOT_HTTP))
-        elif connection.reason.check(SSL.Error):
-            self._end(Answer(0, "refuses TLS, or has a certificate that is not trusted"))
         else:
-            self._end(Answer(0, "closes the connection without an answer"))
+            tls = tls_words(connection.reason.value)
+            self._end(Answer(0, tls or "closes the connection without an answer"))
 
     # The request is small: nothing ever waits for it to go out.
 

@@ -22,6 +22,7 @@ from zope.interface import implementer
 
 from giestack.address import Address
 from giestack.proxy.backend import BackendConnection
+from giestack.proxy.verification import Verifying
 
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -67,7 +68,8 @@ class Endpoints:
         if address.ca_file is not None:
             roots = trustRootFromCertificates(certificates_in(address.ca_file))
         plain = HostnameEndpoint(reactor, host, port, timeout)
-        return wrapClientTLS(optionsForClientTLS(host, trustRoot=roots), plain)
+        options = optionsForClientTLS(host, trustRoot=roots)
+        return wrapClientTLS(Verifying(options, host, has_ca=roots is not None), plain)
 
 
 def certificates_in(path: str) -> list[Certificate]:

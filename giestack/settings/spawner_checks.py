@@ -100,7 +100,8 @@ def _check_templates(path: str, profile: Profile, report: Report) -> None:
 def _check_image(path: str, profile: Profile, report: Report) -> None:
     """A text that people write must not become the image: it could be any."""
     for name in names_in(profile.image):
-        given = profile.options.get(name.removeprefix("options."))
+        # What is no option has no dot, and no option has one in its name.
+        given = profile.options.get(name.partition(".")[2])
         if isinstance(given, Mapping) and "choices" not in given:
             report.problem(f"{path}.image", f"{{{name}}} must be an option with choices")
 
@@ -189,6 +190,8 @@ def _check_process(path: str, profile: Profile, report: Report) -> None:
             f"{path}.command",
             "does not tell the program where to listen: put {port} or {socket} into it or env",
         )
+    if "socket" in told and profile.scheme == "https":
+        report.problem(f"{path}.scheme", "https is not spoken over a {socket}: use {port}")
     default = Profile()
     ignored = [key for key in FOR_CONTAINERS if getattr(profile, key) != getattr(default, key)]
     if ignored:

@@ -19,10 +19,8 @@ NOT_YET = {
     "spawner.domain": "no hosts for sessions of their own yet; remove the key",
     "spawner.gie_plugins_directory": "no cookie-routed environments (GIE) yet; remove the key",
     "spawner.images": "no images saved from sessions yet; remove the section",
-    "spawner.profiles[].scheme": "no HTTPS to sessions yet; remove the key",
     "spawner.profiles[].warm": "no sessions started beforehand yet; remove the key",
     "spawner.profiles[].gpus": "no GPUs for sessions yet; remove the key",
-    "spawner.profiles[].api_key": "no API keys for sessions yet; remove the key",
     "spawner.profiles[].groups": "no profiles for groups yet; remove the key",
 }
 """Keys that must have their default; ``[]`` stands for each entry of a list."""

@@ -18,7 +18,9 @@ _MOST_NAMED = 20
 
 def images_of(profile: Profile) -> dict[str, dict[str, Value]]:
     """Return each image that a profile can have, with the options that lead to it, in order."""
-    named = {name.removeprefix(_OPTION) for name in names_in(profile.image)}
+    named = {
+        name.removeprefix(_OPTION) for name in names_in(profile.image) if name.startswith(_OPTION)
+    }
     chosen = [
         [(option.name, choice) for choice in option.choices]
         for option in options_of(profile.options)

@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,25 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+DAY = datetime.timedelta(days=1)
+HERE = ("127.0.0.1", "localhost")
+
 
 def certificate(
-    folder: Path, name: str, signer: Any = None, key: Any = None
+    folder: Path,
+    name: str,
+    signer: Any = None,
+    key: Any = None,
+    *,
+    hosts: Sequence[str] = HERE,
+    begins: datetime.timedelta = -DAY,
+    ends: datetime.timedelta = DAY,
 ) -> tuple[Path, Path, Any]:
-    """A certificate for this machine and its key, as files; signed by itself or by ``signer``."""
+    """A certificate and its key, as files; signed by itself or by ``signer``.
+
+    It is for this machine unless ``hosts`` says otherwise; ``begins`` and ``ends`` count from
+    now.
+    """
     key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
@@ -24,13 +39,11 @@ def certificate(
         .issuer_name(issuer_name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now + begins)
+        .not_valid_after(now + ends)
         .add_extension(x509.BasicConstraints(ca=signer is None, path_length=None), critical=True)
         .add_extension(
-            x509.SubjectAlternativeName(
-                [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
-            ),
+            x509.SubjectAlternativeName([_name_of(host) for host in hosts]),
             critical=False,
         )
         .sign(issuer_key, hashes.SHA256())
@@ -45,3 +58,10 @@ def certificate(
         )
     )
     return certificate_file, key_file, (subject, key)
+
+
+def _name_of(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)

@@ -160,6 +160,13 @@ class SpawnerCheckTests(CheckCase):
             self.assertIn(nowhere, "\n".join(problems(found)))
         self.assert_spawner(self.process("command: ['']"), "command: is missing: a local process")
 
+    def test_no_tls_over_a_socket(self) -> None:
+        self.assert_spawner(self.process("command: ['{port}'], port: 0, scheme: https"))
+        self.assert_spawner(
+            self.process("command: ['{socket}'], scheme: https"),
+            "spawner.profiles[0].scheme: https is not spoken over a {socket}",
+        )
+
     def test_one_port_is_for_one_session(self) -> None:
         for keys in ("command: [lab, '{port}']", "command: [lab]"):
             # The key is not in the file: that warning comes first.

@@ -74,10 +74,8 @@ class SpawnerTests(SynchronousTestCase):
 
     def test_keys_of_profiles_that_are_not_there(self) -> None:
         for keys, words in (
-            ("scheme: https", "no HTTPS to sessions yet"),
             ("warm: 1", "no sessions started beforehand yet"),
             ("gpus: 1", "no GPUs"),
-            ("api_key: true", "no API keys"),
             ("groups: [lab]", "no profiles for groups"),
         ):
             (problem,) = self.found(

@@ -72,6 +72,10 @@ class ImageTests(SynchronousTestCase):
         self.assertEqual(with_image(VERSIONS, "17.09", {"version": "17.09"}), {"version": "17.09"})
         self.assertIn("“version”", self.refused(VERSIONS, "17.09", version="24.07"))
 
+    def test_an_option_that_is_called_like_something_else(self) -> None:
+        odd = Profile(name="lab", image="lab:{user}", options={"user": {"choices": ["a", "b"]}})
+        self.assertEqual(images_of(odd), {"lab:{user}": {}})
+
     def test_a_process_has_none(self) -> None:
         self.assertEqual(
             self.refused(Profile(name="lab"), "busybox"), "lab has no image to choose."

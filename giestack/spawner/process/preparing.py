@@ -78,8 +78,14 @@ class Preparing:
         if port is None:
             address = Address(path=socket)
         else:
-            tls = profile.scheme == "https"
-            address = Address(LOOPBACK, port, tls=tls, session=launch.session_id)
+            ca_file = None if profile.ca_file is None else str(profile.ca_file)
+            address = Address(
+                LOOPBACK,
+                port,
+                tls=profile.scheme == "https",
+                ca_file=ca_file,
+                session=launch.session_id,
+            )
         return Prepared(
             command, environment, [f"--folder={home}", f"--remove={run}", *options], address
         )

@@ -53,6 +53,8 @@ class PreparingTests(SynchronousTestCase):
     def test_https(self):
         prepared = self.prepare(profile_of("sh", scheme="https"), 4321)
         self.assertEqual(prepared.address, Address("127.0.0.1", 4321, tls=True, session="s1"))
+        prepared = self.prepare(profile_of("sh", scheme="https", ca_file=Path("/ca.pem")), 4321)
+        self.assertEqual(prepared.address.ca_file, "/ca.pem")
 
     def test_options(self):
         prepared = self.prepare(profile_of("sh", memory=1000, pids=5))
