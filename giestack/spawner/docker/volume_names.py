@@ -95,7 +95,7 @@ def check_volume(
             f"{source!r} must have '-', '_', '.' or '/' behind each }}: else one user's number "
             "and what follows could be another's"
         )
-    _check_form(fill(source, dict.fromkeys(allowed, "x")))
+    _check_form(fill(source, dict.fromkeys(allowed, "xx")))
     _check_hidden(source, hidden)
     _split_target(target)
 
@@ -160,7 +160,8 @@ def _check_form(source: str) -> None:
                 "and '.', or the absolute path of a folder"
             )
         return
-    if not source.isprintable() or source != posixpath.normpath(source):
+    whole = source == posixpath.normpath(source) and not source.startswith("//")
+    if not source.isprintable() or not whole:
         raise BadVolume(f"{source!r} must be a path without '.', '..' or '//' in it")
 
 
