@@ -3,8 +3,7 @@
 Nothing is registered anywhere: the numbers are read when somebody asks.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -17,7 +16,10 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from giestack.ops.buckets import cumulative
+from giestack.ops.engine_metrics import EngineFigures, of_engines
 from giestack.ops.lag import LAG_BOUNDS, ReactorLag
+from giestack.ops.session_metrics import SpawnedSessions, of_sessions
 from giestack.ops.traffic import BOUNDS, TUNNEL, Traffic
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -74,54 +76,13 @@ class DroppedLines(Protocol):
     def dropped(self) -> int: ...
 
 
-class Durations(Protocol):
-    """How long something took, one count for each length and one for all that is longer."""
-
-    @property
-    def buckets(self) -> Sequence[int]: ...
-    @property
-    def seconds(self) -> float: ...
-
-
-class StepDurations(Protocol):
-    """How long the steps of starts took; `bounds` are the upper ends of the buckets."""
-
-    @property
-    def bounds(self) -> Sequence[float]: ...
-    @property
-    def tallies(self) -> Mapping[str, Durations]: ...
-
-
-class Culls(Protocol):
-    """Sessions that were ended for nobody's sake, by reason."""
-
-    @property
-    def culls(self) -> Mapping[str, int]: ...
-
-
-class SpawnedSessions(Protocol):
-    """What is known of spawned sessions, as `giestack.spawner.spawner.Spawner` counts it.
-
-    :ivar results: by profile and what came of them.
-    """
-
-    @property
-    def results(self) -> Mapping[tuple[str, str], int]: ...
-    @property
-    def durations(self) -> StepDurations: ...
-    @property
-    def culler(self) -> Culls: ...
-
-    def states(self) -> Mapping[str, int]:
-        """How many sessions are in each state; every state is there."""
-
-
 class Metrics:
     """Reads everybody's numbers.
 
     ``routes`` is by the source's name, which must hold no secret; it is read anew each time, so
     sources may come and go. ``logs`` is by the log's name. ``open_tunnels`` counts the tunnels
-    that are open now. What is None is left out.
+    that are open now. ``figures`` gives what Docker's engines count, by the engine's name. What
+    is None is left out.
     """
 
     def __init__(
@@ -136,6 +97,7 @@ class Metrics:
         logs: Mapping[str, DroppedLines] | None = None,
         open_tunnels: Callable[[], int] | None = None,
         spawned: SpawnedSessions | None = None,
+        figures: Callable[[], Mapping[str, EngineFigures]] | None = None,
     ) -> None:
         self._traffic = traffic
         self._clients = clients
@@ -145,6 +107,7 @@ class Metrics:
         self._sessions = sessions
         self._logs = logs or {}
         self._spawned = spawned
+        self._figures = figures
         self._open_tunnels = open_tunnels
         self._registry = CollectorRegistry()
         self._registry.register(_Collected(self._collect))
@@ -161,7 +124,9 @@ class Metrics:
             yield from _of_sessions(self._sessions)
         yield from _of_routes(self._routes)
         if self._spawned is not None:
-            yield from _of_spawned(self._spawned)
+            yield from of_sessions(self._spawned)
+        if self._figures is not None:
+            yield from of_engines(self._figures())
         dropped = CounterMetricFamily(
             "giestack_log_dropped_lines", "Log lines that were never written.", labels=["log"]
         )
@@ -171,7 +136,7 @@ class Metrics:
         lag = HistogramMetricFamily(
             "giestack_reactor_lag_seconds", "How late a timed call comes, measured twice a second."
         )
-        lag.add_metric([], _cumulative(LAG_BOUNDS, self._lag.buckets), self._lag.seconds)
+        lag.add_metric([], cumulative(LAG_BOUNDS, self._lag.buckets), self._lag.seconds)
         yield lag
 
     def _of_traffic(self) -> Iterator[Metric]:
@@ -214,7 +179,7 @@ class Metrics:
                     seconds += tally.seconds
             received.add_metric([kind], bytes_in)
             sent.add_metric([kind], bytes_out)
-            durations.add_metric([kind], _cumulative(BOUNDS, buckets), seconds)
+            durations.add_metric([kind], cumulative(BOUNDS, buckets), seconds)
         yield from (requests, received, sent, durations, tunnels)
         if self._open_tunnels is not None:
             yield _gauge("open_tunnels", "WebSocket tunnels open now.", self._open_tunnels())
@@ -273,37 +238,6 @@ def _of_routes(sources: Mapping[str, Routes]) -> Iterator[Metric]:
     return iter((routes, reads, errors))
 
 
-def _of_spawned(spawned: SpawnedSessions) -> Iterator[Metric]:
-    sessions = GaugeMetricFamily(
-        "giestack_spawned_sessions",
-        "Spawned sessions by state; those that are queued wait for room.",
-        labels=["state"],
-    )
-    for state, count in spawned.states().items():
-        sessions.add_metric([state], count)
-    results = CounterMetricFamily(
-        "giestack_spawns", "Starts, and what came of them.", labels=["profile", "result"]
-    )
-    for (profile, result), count in sorted(spawned.results.items()):
-        results.add_metric([profile, result], count)
-    steps = HistogramMetricFamily(
-        "giestack_spawn_step_duration_seconds",
-        "How long the steps of starts took; total is from the wish to the first answer.",
-        labels=["step"],
-    )
-    bounds = spawned.durations.bounds
-    for step, tally in spawned.durations.tallies.items():
-        steps.add_metric([step], _cumulative(bounds, tally.buckets), tally.seconds)
-    culls = CounterMetricFamily(
-        "giestack_spawned_sessions_culled",
-        "Sessions ended because nobody used them, or because their time was over.",
-        labels=["reason"],
-    )
-    for reason, count in spawned.culler.culls.items():
-        culls.add_metric([reason], count)
-    return iter((sessions, results, steps, culls))
-
-
 class _Collected(Collector):
     def __init__(self, collect: Callable[[], Iterable[Metric]]) -> None:
         self._collect = collect
@@ -318,9 +252,3 @@ def _counter(name: str, about: str, value: float) -> Metric:
 
 def _gauge(name: str, about: str, value: float) -> Metric:
     return GaugeMetricFamily(f"giestack_{name}", about, value=value)
-
-
-def _cumulative(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:
-    """Buckets as Prometheus has them: each one holds the smaller ones too."""
-    ends = [*map(str, bounds), "+Inf"]
-    return list(zip(ends, map(float, accumulate(counts)), strict=True))
