@@ -1,0 +1,77 @@
+"""What is asked of an engine, as a value."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IConsumer
+from twisted.web.iweb import IBodyProducer
+from zope.interface import implementer
+
+Query = Mapping[str, str | Sequence[str]]
+Upload = bytes | IBodyProducer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request to an engine.
+
+    :ivar kind: what it is for, in two words, for those who count.
+    :ivar path: below the API's version.
+    :ivar query: names with one or more values.
+    :ivar body: what is sent: an object as JSON, or bytes, or what produces them.
+    :ivar fine: statuses of 300 and more that mean success here.
+    :ivar again: whether it may be sent once more where a kept connection was closed before any
+        answer came; None: where the method says so.
+    """
+
+    kind: str
+    method: str
+    path: str
+    query: Query | None = None
+    body: Mapping[str, Any] | Upload | None = None
+    headers: Mapping[str, str] | None = None
+    fine: Collection[int] = ()
+    again: bool | None = None
+
+    @property
+    def is_repeatable(self) -> bool:
+        if isinstance(self.body, bytes | Mapping | None):
+            return self.method != "POST" if self.again is None else self.again
+        return False
+
+
+def filtered(filters: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The query that asks for some only: JSON within a value; nothing where all are wanted."""
+    wanted = {name: list(values) for name, values in filters.items() if values}
+    return {"filters": json.dumps(wanted)} if wanted else {}
+
+
+def segment(name: str) -> str:
+    """A name as one segment of a path."""
+    return quote(name, safe="")
+
+
+@implementer(IBodyProducer)
+class Content:
+    """Bytes that are sent, all at once."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.length = len(content)
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        consumer.write(self._content)
+        return succeed(None)
+
+    def pauseProducing(self) -> None:
+        """All was given at once."""
+
+    def resumeProducing(self) -> None:
+        """All was given at once."""
+
+    def stopProducing(self) -> None:
+        """All was given at once."""
