@@ -1,12 +1,37 @@
 """Sessions as containers of a Docker engine."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock, TimeoutError, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
 from giestack.address import Address
+from giestack.docker.docker import Docker
+from giestack.docker.errors import DockerError, NotFound
 from giestack.settings.spawner_schema import Profile
-from giestack.spawner.engine import Launch, Progress
+from giestack.spawner.docker.figures import Figures
+from giestack.spawner.docker.following import Follower
+from giestack.spawner.docker.joint import apart
+from giestack.spawner.docker.labels import Names
+from giestack.spawner.docker.making import EndedAtOnce, Making
+from giestack.spawner.docker.sessions import Session, Sessions
+from giestack.spawner.docker.troubles import troubles_of
+from giestack.spawner.docker.usage import stats_of
+from giestack.spawner.docker.watching import Watching
+from giestack.spawner.docker.words import in_words
+from giestack.spawner.engine import Ended, EngineError, Found, Launch, Progress, Room, Stats
+from giestack.spawner.process.environment import secret_values
+from giestack.spawner.process.output import cleaned, hiding
+
+_CLOSE_SECONDS = 5.0
+_ID = re.compile(r"[a-z0-9]{1,64}")
+_OURS = 0.9
+"""How much of its machine's memory an engine may give to sessions, unless told otherwise."""
 
 
 class WarmPool(Protocol):
@@ -64,3 +89,297 @@ class WarmPool(Protocol):
 
     def died(self, session_id: str) -> None:
         """The container of a slot has ended, or is gone: forget it; the engine removes the rest."""
+
+
+class DockerEngine:
+    """Runs each session as a container of its own: `giestack.spawner.engine.Engine`.
+
+    Sessions go on without giestack. Their labels are the only memory: what has those of this
+    ``instance`` is found again, and removed where it is nobody's; nothing else is ever touched.
+
+    :ivar making: makes containers, also those of a warm pool.
+    :ivar figures: for the metrics.
+    """
+
+    log = Logger()
+    note = ""
+
+    def __init__(
+        self,
+        name: str,
+        clock: IReactorTime,
+        docker: Docker,
+        *,
+        instance: str,
+        publish_at: str,
+        memory: int | None,
+        gpus: Sequence[str],
+        data_dir: Path,
+        socket: Path | None = None,
+        figures: Figures | None = None,
+        pool: Callable[[Making], WarmPool] | None = None,
+    ) -> None:
+        """
+        :param publish_at: address of the engine's host at which ports are published, and reached.
+        :param memory: bytes that all sessions may use together; None: nine tenths of what the
+            engine's machine has; 0: no limit.
+        :param gpus: Docker's ids of those to hand out.
+        :param data_dir: giestack's own folder, which no session may mount; nor the engine's
+            ``socket``.
+        :param figures: those that the client counts in.
+        :param pool: makes the warm pool.
+        """
+        self.name = name
+        self.figures = figures or Figures()
+        names = Names(instance)
+        hidden = [str(path.absolute()) for path in (data_dir, socket) if path is not None]
+        self.making = Making(
+            name,
+            clock,
+            docker,
+            names,
+            publish_at=publish_at,
+            hidden=hidden,
+            received=self.figures.received,
+        )
+        self._clock = clock
+        self._docker = docker
+        self._memory = memory
+        self._pool = warm = pool(self.making) if pool is not None else None
+        if warm is not None:
+            self.figures.watch(warm.hits, lambda: warm.slots)
+        self._sessions = Sessions(name, clock, self.making, self._pool, gpus, publish_at)
+        filters = {"type": ["container"], "event": ["die", "oom"], "label": [names.filter]}
+        self._watching = Watching(clock, docker, filters, self._sessions)
+        self._turn = DeferredLock()
+        self._open = False
+
+    @property
+    def trouble(self) -> str:
+        """As Engine says."""
+        return self._sessions.trouble
+
+    @property
+    def room(self) -> Room:
+        """As Engine says."""
+        known = self._sessions.memory
+        memory = self._memory or None
+        if self._memory is None and known is not None:
+            memory = int(known * _OURS)
+        return Room(memory, self._sessions.gpus.total)
+
+    def configure(self, profiles: Sequence[Profile]) -> None:
+        """As Engine says."""
+        self._sessions.profiles = {profile.name: profile for profile in profiles}
+        if self._pool is not None:
+            self._pool.configure(profiles)
+
+    def reserve(self, profile: Profile, options: Mapping[str, object]) -> str:
+        """As Engine says."""
+        if self._pool is None or not self._open or self.trouble:
+            return ""
+        return self._pool.reserve(profile, options)
+
+    def open(self, ended: Callable[[str, Ended], None]) -> Deferred[Sequence[Found]]:
+        """As Engine says; fails while the engine is not there."""
+
+        async def take_up() -> Sequence[Found]:
+            if not self._open:
+                self._sessions.ended = ended
+                try:
+                    await self._watching.open()
+                except DockerError as error:
+                    self._sessions.lost(error)
+                    raise EngineError(self.trouble) from None
+            self._open, self._sessions.ended = True, ended
+            return self._found()
+
+        return apart(self._turn.run(lambda: Deferred.fromCoroutine(take_up())))
+
+    def close(self) -> Deferred[None]:
+        """As Engine says: sessions go on; takes about five seconds at most."""
+
+        async def give_up() -> None:
+            self._open = False
+            self._watching.close()
+            for session in list(self._sessions.known.values()):
+                if session.starting is not None:
+                    session.starting.cancel()
+            self._sessions.give_up()
+            if self._pool is not None:
+                closing = Deferred.fromCoroutine(self._pool.close())
+                try:
+                    await closing.addTimeout(_CLOSE_SECONDS, self._clock)
+                except TimeoutError:
+                    self.log.warn("Not all warm containers of {name} are gone", name=self.name)
+            await self._docker.close()
+
+        return apart(self._turn.run(lambda: Deferred.fromCoroutine(give_up())))
+
+    def start(self, launch: Launch, progress: Callable[[Progress], None]) -> Deferred[Address]:
+        """As Engine says. It waits while the engine is being opened."""
+
+        async def start() -> Address:
+            if not self._open:
+                # A visitor may be quicker than the engine.
+                await self._turn.run(_nothing)
+            session = self._admit(launch)
+            session.starting = Deferred.fromCoroutine(self._start(session, progress))
+            try:
+                return await session.starting
+            except CancelledError:
+                if session.stopping or not self._open:
+                    raise EngineError("The session was stopped while it started.") from None
+                raise
+            finally:
+                session.starting = None
+                self._attach(session)
+
+        return Deferred.fromCoroutine(start())
+
+    def stop(self, session_id: str, grace: float) -> Deferred[None]:
+        """As Engine says; asked again, the shorter grace holds."""
+        if not self._open or not _ID.fullmatch(session_id):
+            return succeed(None)
+        return apart(Deferred.fromCoroutine(self._stop(session_id, grace)))
+
+    def sessions(self) -> Deferred[Sequence[Found]]:
+        """As Engine says."""
+        return succeed(self._found())
+
+    def logs(self, session_id: str, tail: int) -> Deferred[Sequence[str]]:
+        """As Engine says."""
+
+        async def logs() -> Sequence[str]:
+            session, container = self._known(session_id)
+            if session is None or not container or tail <= 0:
+                return []
+            with in_words(self.name, "to tell what was printed"):
+                try:
+                    lines = await self._docker.containers.logs(container, tail)
+                except NotFound:
+                    return []
+            hide = _hiding(session.launch)
+            return [cleaned(line, hide) for line in lines]
+
+        return Deferred.fromCoroutine(logs())
+
+    def follow(
+        self, session_id: str, tail: int, line: Callable[[str], None], end: Callable[[], None]
+    ) -> Callable[[], None]:
+        """As Engine says."""
+        session, container = self._known(session_id)
+        if session is None or not (container or session.starting is not None):
+            end()
+            return _nothing
+        follower = Follower(tail, line, end, _hiding(session.launch))
+        session.followers.append(follower)
+        if session.starting is None:
+            follower.attach(self._docker.containers, container)
+        return follower.leave
+
+    def stats(self, session_id: str) -> Deferred[Stats | None]:
+        """As Engine says. Memory is without the files that are kept only while there is room."""
+
+        async def stats() -> Stats | None:
+            session, container = self._known(session_id)
+            if session is None or session.address is None:
+                return None
+            with in_words(self.name, "to tell what it uses"):
+                try:
+                    answer = await self._docker.containers.stats(container)
+                except NotFound:
+                    return None
+            found, session.sample = stats_of(answer, session.sample)
+            return found
+
+        return Deferred.fromCoroutine(stats())
+
+    def troubles(self, profiles: Sequence[Profile]) -> Deferred[Sequence[str]]:
+        """As Engine says."""
+
+        async def troubles() -> Sequence[str]:
+            if self.trouble or not self._open:
+                return [self.trouble or f"The engine “{self.name}” is not open."]
+            return await troubles_of(self.name, profiles, self.room, self.making)
+
+        return Deferred.fromCoroutine(troubles())
+
+    def _found(self) -> list[Found]:
+        return [session.found() for session in self._sessions.known.values()]
+
+    def _known(self, session_id: str) -> tuple[Session | None, str]:
+        """A session and the id of its container, "" where it has none."""
+        container = self.making.containers.get(session_id, "")
+        return self._sessions.known.get(session_id), container
+
+    def _admit(self, launch: Launch) -> Session:
+        session_id = launch.session_id
+        if self.trouble or not self._open:
+            raise EngineError(self.trouble or f"The engine “{self.name}” is not open.")
+        if not _ID.fullmatch(session_id):
+            raise EngineError("The id of a session has lower-case letters and digits.")
+        if session_id in self._sessions.known:
+            raise EngineError(f"There is a session {session_id} already.")
+        gpus = self._sessions.gpus.take(session_id, launch.profile.gpus)
+        session = Session(launch, launch.profile.memory, gpus)
+        self._sessions.known[session_id] = session
+        return session
+
+    async def _start(self, session: Session, progress: Callable[[Progress], None]) -> Address:
+        launch = session.launch
+        address = await self._claim(launch, progress)
+        if address is not None:
+            session.address = None if session.over else address
+            return address
+        try:
+            made = await self.making.make(launch, progress, gpus=session.gpus)
+        except EndedAtOnce as error:
+            self._sessions.over(session, error.ended)
+            raise
+        session.runs_as(made.details, made.address)
+        return made.address
+
+    async def _claim(self, launch: Launch, progress: Callable[[Progress], None]) -> Address | None:
+        """The address of a session that was started ahead; None: it is to be started now."""
+        if self._pool is None or not self._pool.has(launch.session_id):
+            return None
+        try:
+            return await self._pool.claim(launch, progress)
+        except EngineError as error:
+            self.log.warn("{id} is started anew: {error}", id=launch.session_id, error=error)
+        await self._pool.drop(launch.session_id)
+        await self.making.remove(launch.session_id, 0.0)
+        return None
+
+    async def _stop(self, session_id: str, grace: float) -> None:
+        session = self._sessions.known.get(session_id)
+        slot = self._pool is not None and self._pool.has(session_id)
+        if session is None and not slot and not self.making.is_at_work(session_id):
+            return
+        if session is not None:
+            session.stopping = True
+            if session.starting is not None:
+                session.starting.cancel()
+        if self._pool is not None and slot:
+            await self._pool.drop(session_id)
+        await self.making.remove(session_id, grace)
+        if session is not None:
+            self._sessions.forget(session)
+
+    def _attach(self, session: Session) -> None:
+        """Its start is over: whoever waits for its lines hears them, or that there are none."""
+        container = self.making.containers.get(session.launch.session_id)
+        for follower in session.followers:
+            if container is None or session.stopping or not self._open:
+                follower.end()
+            else:
+                follower.attach(self._docker.containers, container)
+
+
+def _hiding(launch: Launch) -> Callable[[str], str]:
+    return hiding([*secret_values(launch), launch.api_key])
+
+
+def _nothing() -> None:
+    """There is nothing to be done."""

@@ -27,6 +27,17 @@ def hiding(secrets: Sequence[str]) -> Callable[[str], str]:
     return partial(re.compile("|".join(map(re.escape, longest_first))).sub, "…")
 
 
+def cleaned(line: str, hide: Callable[[str], str] = str) -> str:
+    """A line as people may see it: short, without secrets, and without a terminal's codes.
+
+    ``hide`` takes secrets out of it.
+    """
+    text = hide(_ESCAPE.sub("", line))
+    # A progress bar goes back to the beginning of its line again and again.
+    text = _CONTROL.sub("\ufffd", text.rstrip("\r").rpartition("\r")[2])
+    return text[:LONGEST_LINE] + " …" if len(text) > LONGEST_LINE else text
+
+
 class Output:
     """Keeps the last lines that were printed, bounded, and tells each to who follows.
 
@@ -99,11 +110,7 @@ class Output:
             self._followers.remove(follower)
 
     def _add(self, line: bytes) -> None:
-        text = self._hide(_ESCAPE.sub("", line.decode("utf-8", "replace")))
-        # A progress bar goes back to the beginning of its line again and again.
-        text = _CONTROL.sub("\ufffd", text.rstrip("\r").rpartition("\r")[2])
-        if len(text) > LONGEST_LINE:
-            text = text[:LONGEST_LINE] + " …"
+        text = cleaned(line.decode("utf-8", "replace"), self._hide)
         size = len(text.encode("utf-8", "replace"))
         self._lines.append((text, size))
         self._room -= size
