@@ -14,6 +14,8 @@ _NOT_IN_TRAILERS = frozenset(
     b"vary warning www-authenticate".split()
 )
 _NOT_IN_TRAILERS |= UNDERSTOOD | ORIGIN_WIDE | FOR_FRONTS
+_RSTUDIO = b"x-rstudio-root-path"
+_FORM = b"application/x-www-form-urlencoded"
 _PREFIXES_NOT_IN_TRAILERS = (b"x-forwarded-", b"x-real-", b"access-control-", b"if-")
 
 
@@ -23,12 +25,15 @@ def backend_fields(fields: RequestFields, seen: Seen, to: Destination) -> bytes:
     Host is kept as the client sent it, or is what the visitor sees. Hidden cookies, hop-by-hop
     fields, and everything that only giestack may say are already gone from ``fields``. A header
     of the destination replaces whatever else has its name; with an empty value it is only
-    removed.
+    removed. Whoever is told RStudio's own header gets what RStudio needs besides.
     """
     lines = fields.lines
     names = {canonical(name) for name, _ in to.headers}
     if names:
-        lines = b"".join([line for name, line in fields.passed if name not in names])
+        passed = [field for field in fields.passed if field[0] not in names]
+        if _RSTUDIO in names:
+            passed = [_for_rstudio(*field) for field in passed]
+        lines = b"".join([line for _, line in passed])
     told = (
         (b"X-Forwarded-For", seen.forwarded_for),
         (b"X-Forwarded-Proto", seen.scheme),
@@ -47,6 +52,20 @@ def backend_fields(fields: RequestFields, seen: Seen, to: Destination) -> bytes:
     parts += [b"%b: %b\r\n" % header for header in to.headers if header[1]]
     parts.append(fields.framing)
     return b"".join(parts)
+
+
+def _for_rstudio(name: bytes, line: bytes) -> tuple[bytes, bytes]:
+    """A field as RStudio reads it: by exactly this name, and a form without its character set.
+
+    Fronts that speak HTTP/2 have it in lower case, and jQuery says what UTF-8 is anyway.
+    """
+    if name != b"content-type":
+        return name, line
+    value = line.partition(b":")[2].strip(b" \t\r\n")
+    sort = value.partition(b";")[0].rstrip(b" \t")
+    if sort.lower() == _FORM:
+        value = sort
+    return name, b"Content-Type: %b\r\n" % value
 
 
 def trailer_lines(trailers: Fields, forbidden: Container[bytes] = ()) -> bytes:

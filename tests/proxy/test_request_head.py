@@ -12,6 +12,7 @@ from giestack.proxy.seen import Seen
 from tests.proxy.memory import GUARDED, to
 
 HOST = (b"Host", b"Galaxy.example.org:8443")
+_FORM = b"application/x-www-form-urlencoded"
 SEEN = Seen(b"192.0.2.1", b"https", b"seen.example.org", b"192.0.2.1, 127.0.0.1")
 
 
@@ -51,6 +52,23 @@ class BackendFieldsTests(SynchronousTestCase):
         unnamed = Seen(b"192.0.2.1", b"http", b"", b"192.0.2.1")
         lines = written(seen=unnamed, destination=to(visible_host=True))
         self.assertTrue(lines.startswith(b"Host: 127.0.0.1:9000\r\n"))
+
+    def test_what_rstudio_reads(self) -> None:
+        rstudio = to(headers=((b"X-RStudio-Root-Path", b"/base"),))
+        for sent, got in (
+            (b"application/x-www-form-urlencoded; charset=UTF-8", _FORM),
+            (b"application/x-www-form-urlencoded ;charset=utf-8", _FORM),
+            (_FORM, _FORM),
+            (b"application/json; charset=UTF-8", b"application/json; charset=UTF-8"),
+            (b"multipart/form-data; boundary=a", b"multipart/form-data; boundary=a"),
+        ):
+            fields = ((b"content-type", sent), (b"content-length", b"3"), (b"x-RS-CSRF", b"1"))
+            lines = written(*fields, destination=rstudio)
+            self.assertIn(b"\r\nContent-Type: %b\r\n" % got, lines)
+            self.assertIn(b"\r\nContent-Length: 3\r\n", lines)
+            self.assertIn(b"\r\nx-RS-CSRF: 1\r\n", lines)
+            # Others get what was sent.
+            self.assertIn(b"\r\ncontent-type: %b\r\n" % sent, written(*fields))
 
     def test_framing_is_written_anew(self) -> None:
         for fields, framing in (
