@@ -61,6 +61,7 @@ from giestack.site.refusals import RefusalPages
 from giestack.site.streams import Streams
 from giestack.site.tool_url import ToolPlaces
 from giestack.site.tools import Tools
+from giestack.spawner.docker.figures import Figures
 from giestack.spawner.spawner import Spawner
 from giestack.spawning import make_spawner
 
@@ -133,10 +134,17 @@ class Assembly:
         self._audit_log = AuditLog(log_target(log.audit), reactor, utcnow, in_thread)
         self._endpoints = Endpoints(reactor, settings.proxy.limits.connect_timeout)
         self._spawner: Spawner | None = None
+        self._figures: dict[str, Figures] = {}
         if settings.spawner is not None:
             ask = Ask(reactor, self._endpoints)
             self._spawner = make_spawner(
-                reactor, settings, in_thread, ask, self._audit_log, self._host.api_key
+                reactor,
+                settings,
+                in_thread,
+                ask,
+                self._audit_log,
+                self._host.api_key,
+                self._figures,
             )
         self._streams = Streams(reactor)
         self._operations = ProxyOperations(
@@ -315,6 +323,7 @@ class Assembly:
             logs={"access": self._access_log, "audit": self._audit_log},
             open_tunnels=lambda: self._front.tunnels,
             spawned=self._spawner,
+            figures=lambda: self._figures,
         )
 
 

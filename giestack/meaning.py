@@ -111,6 +111,6 @@ def spawner_of(spawner: SpawnerSettings) -> SpawnerSettings:
 
     Local processes share all cores.
     """
-    if not all(engine.is_process for engine in spawner.engines):
+    if not spawner.engines or not all(engine.is_process for engine in spawner.engines):
         return spawner
     return replace(spawner, profiles=tuple(replace(p, cpus=0.0) for p in spawner.profiles))

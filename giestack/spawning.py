@@ -2,24 +2,25 @@
 
 import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from giestack.address import Address
 from giestack.database import DatabaseUnavailable
+from giestack.engines import Workshop, configured_or_default, new_id
 from giestack.instance import instance_name
 from giestack.proxy.ask import Ask
 from giestack.settings.schema import Settings
-from giestack.settings.spawner_schema import Engine as EngineSettings
-from giestack.spawner.engine import Engine, EngineError
+from giestack.spawner.docker.figures import Figures
+from giestack.spawner.engine import EngineError
 from giestack.spawner.hooks import Hooks
 from giestack.spawner.jupyter_activity import Activity, jupyter_activity
 from giestack.spawner.owner import Owner
-from giestack.spawner.process.engine import ProcessEngine
 from giestack.spawner.readiness import wait_until_ready
 from giestack.spawner.spawner import Spawner
-from giestack.spawner.surroundings import Audit
+from giestack.spawner.surroundings import Audit, KeyOf
 
 NO_KEY = (
     "It needs your API key of Galaxy, and you have none yet. Make one in Galaxy under "
@@ -34,26 +35,52 @@ def make_spawner(
     ask: Ask,
     audit: Audit,
     key_of: Callable[[int], Awaitable[str]],
+    figures: dict[str, Figures],
 ) -> Spawner:
     """Build the spawner with its engines; it is to be told its profiles, and nothing runs yet.
 
     :param key_of: finds a user's key to Galaxy's API by their id there; "" for none.
-
-    :raises OSError, ValueError: where hooks can't be loaded, or ``data_dir`` not be used.
+    :param figures: is filled with those of the Docker engines, by name.
+    :raises OSError, ValueError: where hooks can't be loaded, ``data_dir`` not be used, or an
+        engine not be found.
     """
     assert settings.spawner is not None
-    mark = instance_name(settings.instance, settings.data_dir)
-
-    def engine(configured: EngineSettings) -> Engine:
-        return ProcessEngine(
-            configured.name, reactor, reactor, in_thread, settings.data_dir, mark, os.environ
-        )
 
     async def wait(address: Address, path: str, timeout: float) -> None:
         await wait_until_ready(ask, address, path.encode(), clock=reactor, timeout=timeout)
 
     async def activity(address: Address, base: str) -> Activity:
         return await jupyter_activity(ask, address, base.encode())
+
+    workshop = Workshop(
+        reactor=reactor,
+        in_thread=in_thread,
+        environ=os.environ,
+        data_dir=settings.data_dir,
+        instance=instance_name(settings.instance, settings.data_dir),
+        prefix=settings.proxy.prefix,
+        galaxy_url=lambda: spawner.galaxy_url,
+        starting=lambda: spawner.is_starting,
+        wait_until_ready=wait,
+        figures=figures,
+    )
+    engines = configured_or_default(settings.spawner.engines, os.environ, Path.home())
+    spawner = Spawner(
+        reactor,
+        [workshop.make(engine) for engine in engines],
+        prefix=settings.proxy.prefix,
+        hooks=Hooks.load(reactor),
+        wait_until_ready=wait,
+        ask_activity=activity,
+        audit=audit,
+        api_key=api_keys(key_of),
+        new_id=new_id,
+    )
+    return spawner
+
+
+def api_keys(key_of: Callable[[int], Awaitable[str]]) -> KeyOf:
+    """Find users' keys, or say what is missing."""
 
     async def api_key(owner: Owner) -> str:
         if owner.host != "galaxy":
@@ -66,13 +93,4 @@ def make_spawner(
             raise EngineError(NO_KEY)
         return key
 
-    return Spawner(
-        reactor,
-        [engine(configured) for configured in settings.spawner.engines],
-        prefix=settings.proxy.prefix,
-        hooks=Hooks.load(reactor),
-        wait_until_ready=wait,
-        ask_activity=activity,
-        audit=audit,
-        api_key=api_key,
-    )
+    return api_key

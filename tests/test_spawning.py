@@ -59,6 +59,7 @@ class SpawningTests(TestCase):
             Ask(reactor, Endpoints(reactor, 5.0)),
             lambda event, who, **fields: noted.append(event),
             NoHost().api_key,
+            {},
         )
         assert settings.spawner is not None
         spawner.configure(settings.spawner, settings.galaxy.url or "")

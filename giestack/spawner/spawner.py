@@ -1,6 +1,5 @@
 """All sessions: starts them for people within the limits, finds them again, ends them."""
 
-import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -25,6 +24,7 @@ from giestack.spawner.options import chosen, options_of, still_chosen
 from giestack.spawner.owner import Owner, owner_of
 from giestack.spawner.queue import Queue
 from giestack.spawner.session import Session
+from giestack.spawner.standing import LAUNCHING
 from giestack.spawner.surroundings import (
     AskActivity,
     Audit,
@@ -72,7 +72,7 @@ class Spawner:
         ask_activity: AskActivity,
         audit: Audit,
         api_key: KeyOf,
-        new_id: Callable[[], str] = lambda: secrets.token_hex(8),
+        new_id: Callable[[], str],
     ) -> None:
         """
         :param prefix: that of giestack's own pages.
@@ -120,6 +120,16 @@ class Spawner:
         self._galaxy_url = galaxy_url
         self._history.keep(frozenset(profile.name for profile in settings.profiles))
         self._queue.configure(Limits(settings.per_user, settings.total))
+
+    @property
+    def galaxy_url(self) -> str:
+        """As it was told."""
+        return self._galaxy_url
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether a session is being started just now."""
+        return any(session.state in LAUNCHING for session in self._sessions.values())
 
     # Beginning and end.
 

@@ -1,6 +1,7 @@
 """Sessions and their engines: which one, with what room, and what when there is none."""
 
 from dataclasses import replace
+from itertools import count
 
 from twisted.internet.defer import Deferred
 
@@ -140,7 +141,7 @@ class PullTests(SpawnerCase):
 class TwoEngineTests(SpawnerCase):
     def setUp(self) -> None:
         super().setUp()
-        world = self.world
+        world, numbers = self.world, count(1)
         self.other = FakeEngine(world.clock, "other")
         self.both = Spawner(
             world.clock,
@@ -151,6 +152,7 @@ class TwoEngineTests(SpawnerCase):
             ask_activity=world.ask_activity,
             audit=lambda event, who, **fields: None,
             api_key=self.no_key,
+            new_id=lambda: f"n{next(numbers)}",
         )
         self.both.configure(SETTINGS, "")
         self.both.open()
