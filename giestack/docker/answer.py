@@ -31,7 +31,7 @@ class Answer:
         """
         found = self._json()
         if not isinstance(found, dict):
-            raise DockerError(self.status, "the engine's answer is not the JSON that was asked for")
+            raise self._unexpected()
         return found
 
     def objects(self) -> list[dict[str, Any]]:
@@ -41,8 +41,31 @@ class Answer:
         """
         found = self._json() or []
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-            raise DockerError(self.status, "the engine's answer is not the JSON that was asked for")
+            raise self._unexpected()
         return found
+
+    def text(self, key: str) -> str:
+        """A text in the JSON object in it.
+
+        :raises DockerError: there is none.
+        """
+        found = self.object().get(key)
+        if not isinstance(found, str):
+            raise self._unexpected()
+        return found
+
+    def number(self, key: str) -> int:
+        """A whole number in the JSON object in it.
+
+        :raises DockerError: there is none.
+        """
+        found = self.object().get(key)
+        if not isinstance(found, int):
+            raise self._unexpected()
+        return found
+
+    def _unexpected(self) -> DockerError:
+        return DockerError(self.status, "the engine's answer is not the JSON that was asked for")
 
     def _json(self) -> Any:
         try:

@@ -193,10 +193,12 @@ class Api:
         self._is_agreed = True
 
     async def _send(self, request: Request, target: str) -> IResponse:
+        if request.about_kept == "avoided" and isinstance(self._agent, EngineAgent):
+            self._agent.forget_idle()
         try:
             return await self._send_once(request, target)
         except Stale:
-            if not request.is_repeatable:
+            if request.about_kept != "repeated":
                 raise
             return await self._send_once(request, target)
 

@@ -4,13 +4,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from giestack.docker.answer import LARGEST
+from giestack.docker.answer import LARGEST, Answer
 from giestack.docker.api import Api
+from giestack.docker.creation import created
 from giestack.docker.endpoint import Stale
-from giestack.docker.errors import Conflict, DockerError, NotFound, Unreachable
+from giestack.docker.errors import Conflict
 from giestack.docker.execution import Executed, executed
 from giestack.docker.logs import followed, last_lines
-from giestack.docker.request import Request, filtered, segment
+from giestack.docker.request import Kept, Query, Request, filtered, segment
 from giestack.docker.streams import Stream
 
 _Texts = list[str]  # "list" is a method below
@@ -41,77 +42,66 @@ class Containers:
             path="/containers/create",
             query={"name": name},
             body=body,
+            kept="told",
         )
-        try:
-            answer = await self._api.call(request, seconds=seconds)
-        except Unreachable as lost:
-            found = await self._made(name, body.get("Labels") or {}, lost)
-            if found:
-                return found
-            if not isinstance(lost, Stale):
-                raise
-            answer = await self._api.call(request, seconds=seconds)
-        return str(answer.object()["Id"])
 
-    async def _made(self, name: str, labels: Mapping[str, str], lost: Unreachable) -> str:
-        try:
+        async def find() -> tuple[str, Mapping[str, str]]:
             found = await self.inspect(name)
-        except NotFound:
-            return ""
-        except DockerError:
-            raise lost from None
-        # An image's labels are among a container's.
-        has = (found.get("Config") or {}).get("Labels") or {}
-        return str(found["Id"]) if labels and labels.items() <= has.items() else ""
+            return str(found.get("Id")), (found.get("Config") or {}).get("Labels") or {}
+
+        return await created(self._api, request, body.get("Labels") or {}, find, seconds)
 
     async def start(self, container: str, *, seconds: float = 60.0) -> None:
         """Start it; one that runs already is fine."""
-        await self._do("start", container, seconds=seconds, fine=(304,), again=True)
+        await self._post("start", container, seconds=seconds, fine=(304,), kept="repeated")
 
     async def stop(self, container: str, grace: float) -> None:
         """End it, by force after so many seconds; one that does not run is fine."""
         wait = max(0, math.ceil(grace))
-        await self._do(
-            "stop", container, {"t": str(wait)}, seconds=wait + 10.0, fine=(304,), again=True
-        )
+        query = {"t": str(wait)}
+        seconds = wait + 10.0
+        await self._post("stop", container, query, seconds=seconds, fine=(304,), kept="repeated")
 
     async def kill(self, container: str, signal: str = "KILL") -> None:
         """Send a signal.
 
         :raises Conflict: it does not run.
         """
-        await self._do("kill", container, {"signal": signal}, seconds=30.0, again=signal == "KILL")
+        await self._post("kill", container, {"signal": signal}, seconds=30.0)
 
     async def pause(self, container: str) -> None:
-        """Stop its processes where they are."""
+        """Stop its processes where they are.
+
+        :raises Conflict: it does not run, or is paused already.
+        """
         await self._freeze("pause", container, True)
 
     async def unpause(self, container: str) -> None:
-        """Let its processes go on."""
+        """Let its processes go on.
+
+        :raises DockerError: it is not paused.
+        """
         await self._freeze("unpause", container, False)
 
     async def _freeze(self, what: str, container: str, wanted: bool) -> None:
         try:
-            await self._do(what, container, seconds=30.0)
+            await self._post(what, container, seconds=30.0, kept="told")
         except Stale:
-            if (await self.inspect(container))["State"].get("Paused") != wanted:
-                await self._do(what, container, seconds=30.0)
+            state = (await self.inspect(container)).get("State") or {}
+            if state.get("Paused") != wanted:
+                await self._post(what, container, seconds=30.0)
 
     async def wait(self, container: str) -> int:
-        """Wait until it does not run; its exit status."""
-        request = self._request("wait", container, again=True)
-        return int((await self._api.call(request, seconds=None)).object()["StatusCode"])
+        """Wait until it does not run, however long that takes; its exit status."""
+        answer = await self._post("wait", container, seconds=None, kept="repeated")
+        return answer.number("StatusCode")
 
     async def rename(self, container: str, name: str) -> None:
         """Give it another name.
 
         :raises Conflict: that is taken.
         """
-        try:
-            await self._do("rename", container, {"name": name})
-        except Stale:
-            if (await self.inspect(container))["Name"].lstrip("/") != name:
-                await self._do("rename", container, {"name": name})
+        await self._post("rename", container, {"name": name})
 
     async def remove(self, container: str, *, force: bool = True, volumes: bool = False) -> None:
         """Remove it; one that is gone, or that is being removed, is fine.
@@ -134,10 +124,7 @@ class Containers:
 
     async def inspect(self, container: str) -> dict[str, Any]:
         """All that the engine knows of it."""
-        request = Request(
-            kind="container inspect", method="GET", path=f"/containers/{segment(container)}/json"
-        )
-        return (await self._api.call(request)).object()
+        return (await self._get("inspect", container, "json")).object()
 
     async def list(
         self, *, labels: Sequence[str] = (), names: Sequence[str] = (), all: bool = True
@@ -145,7 +132,7 @@ class Containers:
         """Containers in short.
 
         :param labels: ``NAME`` or ``NAME=VALUE``, all of which they have.
-        :param names: which they are; empty: any.
+        :param names: one of which they have; empty: any.
         :param all: also those that do not run.
         """
         request = Request(
@@ -163,7 +150,7 @@ class Containers:
 
     async def update(self, container: str, body: Mapping[str, Any]) -> None:
         """Change its limits."""
-        await self._do("update", container, body=body, seconds=30.0, again=True)
+        await self._post("update", container, body=body, seconds=30.0, kept="repeated")
 
     async def logs(self, container: str, tail: int) -> _Texts:
         """The last lines that it printed, both streams in the order in which they came."""
@@ -175,13 +162,8 @@ class Containers:
 
     async def stats(self, container: str) -> dict[str, Any]:
         """What it uses now: one reading, without the one a second before it."""
-        request = Request(
-            kind="container stats",
-            method="GET",
-            path=f"/containers/{segment(container)}/stats",
-            query={"stream": "0", "one-shot": "1"},
-        )
-        return (await self._api.call(request)).object()
+        query = {"stream": "0", "one-shot": "1"}
+        return (await self._get("stats", container, "stats", query)).object()
 
     async def put_archive(self, container: str, path: str, tar: bytes) -> None:
         """Unpack a tar in a folder of it, which is there already.
@@ -203,13 +185,11 @@ class Containers:
 
         :raises NotFound: no such container or path.
         """
-        request = Request(
-            kind="container get archive",
-            method="GET",
-            path=f"/containers/{segment(container)}/archive",
-            query={"path": path},
+        query = {"path": path}
+        answer = await self._get(
+            "get archive", container, "archive", query, seconds=60.0, most=most
         )
-        return (await self._api.call(request, seconds=60.0, most=most)).body
+        return answer.body
 
     async def execute(
         self,
@@ -229,36 +209,42 @@ class Containers:
         """
         return await executed(self._api, container, command, user=user, env=env, seconds=seconds)
 
-    async def _do(
+    async def _get(
         self,
         what: str,
         container: str,
-        query: Mapping[str, str] | None = None,
+        path: str,
+        query: Query | None = None,
         *,
-        body: Mapping[str, Any] | None = None,
         seconds: float = 10.0,
-        fine: Sequence[int] = (),
-        again: bool = False,
-    ) -> None:
-        request = self._request(what, container, query, body=body, fine=fine, again=again)
-        await self._api.call(request, seconds=seconds)
+        most: int = LARGEST,
+    ) -> Answer:
+        request = Request(
+            kind=f"container {what}",
+            method="GET",
+            path=f"/containers/{segment(container)}/{path}",
+            query=query,
+        )
+        return await self._api.call(request, seconds=seconds, most=most)
 
-    def _request(
+    async def _post(
         self,
         what: str,
         container: str,
-        query: Mapping[str, str] | None = None,
+        query: Query | None = None,
         *,
         body: Mapping[str, Any] | None = None,
+        seconds: float | None = 10.0,
         fine: Sequence[int] = (),
-        again: bool = False,
-    ) -> Request:
-        return Request(
+        kept: Kept = "avoided",
+    ) -> Answer:
+        request = Request(
             kind=f"container {what}",
             method="POST",
             path=f"/containers/{segment(container)}/{what}",
             query=query,
             body=body,
             fine=fine,
-            again=again,
+            kept=kept,
         )
+        return await self._api.call(request, seconds=seconds)

@@ -109,6 +109,10 @@ class EngineAgent:
         asked: Deferred[IResponse] = self._agent.request(method, uri, headers, bodyProducer)
         return asked.addErrback(self._failed, line)
 
+    def forget_idle(self) -> None:
+        """Close connections that nobody uses: the next request goes over a new one."""
+        self._pool.closeCachedConnections()
+
     async def close(self) -> None:
         """End all connections; returns when they are gone."""
         await self._pool.closeCachedConnections()
@@ -122,7 +126,7 @@ class EngineAgent:
             return reason
         if not line.is_new and failure.check(ResponseNeverReceived, RequestTransmissionFailed):
             # Others that were kept as long have most probably gone the same way.
-            self._pool.closeCachedConnections()
+            self.forget_idle()
             raise Stale(f"{self._location.url} has closed a connection that was kept open")
         raise Unreachable(_words(failure, self._location))
 

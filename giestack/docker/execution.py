@@ -8,7 +8,6 @@ from twisted.internet.task import deferLater
 from twisted.web.iweb import IResponse
 
 from giestack.docker.api import Api
-from giestack.docker.endpoint import Stale
 from giestack.docker.errors import Unreachable
 from giestack.docker.lines import Frames, Receiver
 from giestack.docker.request import Request, segment
@@ -51,33 +50,24 @@ async def executed(
             "User": user,
             "Env": list(env),
         },
-        again=True,
+        kept="repeated",
     )
-    path = f"/exec/{segment(str((await api.call(create)).object()['Id']))}"
+    path = f"/exec/{segment((await api.call(create)).text('Id'))}"
     output = bytearray()
 
     def printed(piece: bytes) -> None:
         output.extend(piece)
         del output[:-MOST]
 
+    start = Request(
+        kind="exec start", method="POST", path=f"{path}/start", body={"Detach": False, "Tty": False}
+    )
+
     async def begin(hear: Callable[[bytes], None]) -> tuple[IResponse, Receiver]:
-        return await _start(api, path), Frames(lambda _, piece: hear(piece))
+        return await api.open(start), Frames(lambda _, piece: hear(piece))
 
     await api.within(seconds, api.stream(begin, printed).ended)
     return Executed(await _exit_status(api, path), output.decode(errors="replace"))
-
-
-async def _start(api: Api, path: str) -> IResponse:
-    request = Request(
-        kind="exec start", method="POST", path=f"{path}/start", body={"Detach": False, "Tty": False}
-    )
-    try:
-        return await api.open(request)
-    except Stale:
-        found = await _inspect(api, path)
-        if found.get("Running") or found.get("ExitCode") is not None:
-            raise
-        return await api.open(request)
 
 
 async def _exit_status(api: Api, path: str) -> int:

@@ -77,7 +77,7 @@ class Images:
             path="/images/create",
             query={"fromImage": image.name, "tag": image.version},
             headers=headers,
-            again=True,
+            kept="repeated",
         )
         progress = PullProgress()
 
@@ -117,9 +117,9 @@ class Images:
                 "pause": "1",
             },
             body={},
-            again=True,
+            kept="repeated",
         )
-        return str((await self._api.call(request, seconds=_COMMIT)).object()["Id"])
+        return (await self._api.call(request, seconds=_COMMIT)).text("Id")
 
     def save(self, references: Sequence[str], received: Callable[[bytes], None]) -> Stream:
         """Images as one tar, piece by piece as it comes; see `Stream.pause`."""
@@ -175,7 +175,7 @@ class Images:
             method="POST",
             path=f"/images/{_path(reference)}/tag",
             query={"repo": repository, "tag": tag},
-            again=True,
+            kept="repeated",
         )
         await self._api.call(request)
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from giestack.docker.api import Api
-from giestack.docker.endpoint import Stale
-from giestack.docker.errors import Conflict, DockerError, NotFound, Unreachable
+from giestack.docker.creation import created
+from giestack.docker.errors import Conflict, DockerError
 from giestack.docker.request import Request, filtered, segment
 
 _SECONDS = 30.0
@@ -30,27 +30,14 @@ class Networks:
             method="POST",
             path="/networks/create",
             body={**body, "Name": name, "CheckDuplicate": True},
+            kept="told",
         )
-        try:
-            answer = await self._api.call(request, seconds=_SECONDS)
-        except Unreachable as lost:
-            found = await self._made(name, body.get("Labels") or {}, lost)
-            if found:
-                return found
-            if not isinstance(lost, Stale):
-                raise
-            answer = await self._api.call(request, seconds=_SECONDS)
-        return str(answer.object()["Id"])
 
-    async def _made(self, name: str, labels: Mapping[str, str], lost: Unreachable) -> str:
-        try:
+        async def find() -> tuple[str, Mapping[str, str]]:
             found = await self.inspect(name)
-        except NotFound:
-            return ""
-        except DockerError:
-            raise lost from None
-        has = found.get("Labels") or {}
-        return str(found["Id"]) if labels and labels.items() <= has.items() else ""
+            return str(found.get("Id")), found.get("Labels") or {}
+
+        return await created(self._api, request, body.get("Labels") or {}, find, _SECONDS)
 
     async def inspect(self, network: str) -> dict[str, Any]:
         """All that the engine knows of it."""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from twisted.internet.defer import Deferred, succeed
@@ -13,6 +13,7 @@ from zope.interface import implementer
 
 Query = Mapping[str, str | Sequence[str]]
 Upload = bytes | IBodyProducer
+Kept = Literal["repeated", "told", "avoided"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +25,9 @@ class Request:
     :ivar query: names with one or more values.
     :ivar body: what is sent: an object as JSON, or bytes, or what produces them.
     :ivar fine: statuses of 300 and more that mean success here.
-    :ivar again: whether it may be sent once more where a kept connection was closed before any
-        answer came; None: where the method says so.
+    :ivar kept: what is done about connections that are kept, as the engine may close them at any
+        time: a request that got no answer on one is *repeated*; or who asked is *told*, by
+        `giestack.docker.endpoint.Stale`; or they are *avoided*. None: by the method.
     """
 
     kind: str
@@ -35,13 +37,14 @@ class Request:
     body: Mapping[str, Any] | Upload | None = None
     headers: Mapping[str, str] | None = None
     fine: Collection[int] = ()
-    again: bool | None = None
+    kept: Kept | None = None
 
     @property
-    def is_repeatable(self) -> bool:
-        if isinstance(self.body, bytes | Mapping | None):
-            return self.method != "POST" if self.again is None else self.again
-        return False
+    def about_kept(self) -> Kept:
+        """What is done about connections that are kept."""
+        if not isinstance(self.body, bytes | Mapping | None):
+            return "avoided"  # a producer produces once
+        return self.kept or ("avoided" if self.method == "POST" else "repeated")
 
 
 def filtered(filters: Mapping[str, Sequence[str]]) -> dict[str, str]:

@@ -36,7 +36,7 @@ class Volumes:
                 "DriverOpts": dict(options or {}),
                 "Labels": dict(labels or {}),
             },
-            again=True,
+            kept="repeated",
         )
         return (await self._api.call(request, seconds=_SECONDS)).object()
 
