@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from tests.neighbours import docker_traces
 from tests.neighbours.certificates import certificate
 from tests.neighbours.docker_api import DockerApi
 from tests.neighbours.docker_traces import (
@@ -88,7 +89,6 @@ class Dockerd(Engine):
         with _alone():
             self._filter = None if other_engines() else Filter()
             self._network = free_network()
-            # Taken from here on.
             self._bridge = f"gst{os.getpid()}-{self._network.network_address.packed[1]}"[:15]
             run("ip", "link", "add", "name", self._bridge, "type", "bridge")
             first = next(self._network.hosts())
@@ -117,7 +117,7 @@ class Dockerd(Engine):
         """Start it, and wait until it answers."""
         folder, tls = self.folder, self._tls
         (folder / "daemon.json").write_text("{}", encoding="ascii")
-        pool = f"{self._network.network_address + 128 * 256}/17"
+        # Never --default-address-pool: with it, each further start deletes docker0, whosever it is.
         command = [
             "dockerd",
             f"--config-file={folder}/daemon.json",
@@ -131,7 +131,6 @@ class Dockerd(Engine):
             f"--tlscert={tls.cert}",
             f"--tlskey={tls.key}",
             f"--bridge={self._bridge}",
-            f"--default-address-pool=base={pool},size=24",
             f"--cgroup-parent={self.folder.name}",
             "--exec-opt=native.cgroupdriver=cgroupfs",
             # Another engine on this machine may share its containerd with this one.
@@ -143,6 +142,7 @@ class Dockerd(Engine):
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 command,
+                env={**os.environ, docker_traces.VARIABLE: folder.name},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -14,6 +14,9 @@ from pathlib import Path
 from tests.neighbours.docker_api import mounts, processes
 
 PREFIX = "giestack-dockerd-"
+VARIABLE = "GIESTACK_TEST_DOCKERD"
+"""In the environment of all that an engine starts; its value is the name of the folder."""
+
 KEY = Path("/etc/docker/key.json")
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 CGROUPS = Path("/sys/fs/cgroup")
@@ -41,7 +44,7 @@ def other_engines() -> list[int]:
 
 
 def free_network() -> ipaddress.IPv4Network:
-    """A network of 65,536 private addresses that nothing on this machine leads to."""
+    """A network of 256 private addresses that nothing on this machine leads to."""
     taken = [
         ipaddress.ip_network(word, strict=False)
         for line in run("ip", "-4", "route", "show", "table", "all").splitlines()
@@ -49,7 +52,7 @@ def free_network() -> ipaddress.IPv4Network:
         if word[0].isdigit() and not word.startswith("0.")
     ]
     for number in range(254, 128, -1):
-        network = ipaddress.IPv4Network(f"10.{number}.0.0/16")
+        network = ipaddress.IPv4Network(f"10.{number}.0.0/24")
         if not any(network.overlaps(one) for one in taken if one.version == 4):
             return network
     raise AssertionError("no free network for containers")
@@ -130,7 +133,7 @@ def sweep() -> None:
 def remove_traces(folder: Path, network: ipaddress.IPv4Network) -> None:
     """Remove all that an engine with its data in that folder has left, processes first."""
     deadline = time.monotonic() + 20
-    while (left := list(_processes_of(folder, network))) and time.monotonic() < deadline:
+    while (left := list(_processes_of(folder))) and time.monotonic() < deadline:
         for pid in left:
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -140,7 +143,7 @@ def remove_traces(folder: Path, network: ipaddress.IPv4Network) -> None:
     for path in sorted(mounts(), reverse=True):
         if path.startswith(f"{folder}/"):
             subprocess.run(["umount", "-l", path], check=False, capture_output=True)
-    for name in _links(network):
+    for name in _links(folder, network):
         subprocess.run(["ip", "link", "delete", name], check=False, capture_output=True)
     for group in list(CGROUPS.rglob(folder.name)):
         for path, _, _ in os.walk(group, topdown=False):
@@ -151,31 +154,38 @@ def remove_traces(folder: Path, network: ipaddress.IPv4Network) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _processes_of(folder: Path, network: ipaddress.IPv4Network) -> Iterator[int]:
+def _processes_of(folder: Path) -> Iterator[int]:
     """The engine's own, its docker-proxies, and what runs in its containers."""
-    start = ".".join(str(network.network_address).split(".")[:2]) + "."
     for pid, words in processes():
         if pid == os.getpid() or not words:
             continue
         try:
             group = Path(f"/proc/{pid}/cgroup").read_text(encoding="ascii")
+            environment = Path(f"/proc/{pid}/environ").read_bytes()
         except OSError:
             continue
-        name = Path(words[0]).name
         if (
             f"/{folder.name}/" in group
-            or (name.startswith(("dockerd", "containerd")) and any(folder.name in w for w in words))
-            or (name == "docker-proxy" and any(word.startswith(start) for word in words))
+            or f"{VARIABLE}={folder.name}".encode() in environment.split(b"\0")
+            or (
+                Path(words[0]).name.startswith("containerd")
+                and any(folder.name in w for w in words)
+            )
         ):
             yield pid
 
 
-def _links(network: ipaddress.IPv4Network) -> list[str]:
-    """Bridges with an address of that network."""
+def _links(folder: Path, network: ipaddress.IPv4Network) -> list[str]:
+    """Bridges: the engine's own, and those of its containers' networks."""
+    try:
+        known = (folder / "data" / "network" / "files" / "local-kv.db").read_bytes()
+    except OSError:
+        known = b""
     found = []
     for line in run("ip", "-o", "-4", "address").splitlines():
         words = line.split()
-        if ipaddress.ip_interface(words[3]).ip in network:
+        ours = words[1].startswith("br-") and words[1][3:].encode() in known
+        if ours or ipaddress.ip_interface(words[3]).ip in network:
             found.append(words[1])
     return found
 
