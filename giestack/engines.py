@@ -135,7 +135,6 @@ class Workshop:
                     new_id=new_id,
                     hidden=hidden,
                 ),
-                figures.warm,
             )
 
         return DockerEngine(
