@@ -226,8 +226,9 @@ class DockerEngine:
             session = self._admit(launch)
             session.starting = Deferred.fromCoroutine(self._start(session, progress))
             try:
-                return await session.starting
+                return await apart(session.starting)
             except CancelledError:
+                session.starting.cancel()
                 if session.stopping or not self._open:
                     raise EngineError("The session was stopped while it started.") from None
                 raise

@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
@@ -100,13 +100,13 @@ class Making:
         self._publish_at = publish_at
         self._hidden = hidden
         self._removing = Removing(clock, docker.containers, docker.volumes, names)
-        self._busy: set[str] = set()
+        self._works: dict[str, _Work] = {}
         self._steps: dict[str, Deferred[Any]] = {}
 
     def is_at_work(self, session_id: str) -> bool:
         """Whether the container of a session or slot is being made or removed."""
         return (
-            session_id in self._busy
+            session_id in self._works
             or session_id in self._steps
             or self._removing.is_under_way(session_id)
         )
@@ -126,16 +126,18 @@ class Making:
         :raises EngineError: in words for the owner; what was made so far is removed by `remove`.
         """
         session_id = launch.session_id
-        self._busy.add(session_id)
+        work = self._works[session_id] = _Work(launch, progress, slot, gpus)
         try:
             await self._removing.settled(session_id)
-            container = await self._create(launch, progress, slot, gpus)
+            container = await self._create(work)
             progress(Progress("starting", "Starting the container"))
             with in_words(self._name, "to start the container"):
-                await self._step(session_id, self.docker.containers.start(container))
+                await self._step(work, self.docker.containers.start(container))
             return await self._started(launch, container)
         finally:
-            self._busy.discard(session_id)
+            work.given_up = True
+            if self._works.get(session_id) is work:
+                del self._works[session_id]
 
     def remove(self, session_id: str, grace: float) -> Deferred[None]:
         """Stop and remove all that belongs to a session or slot; gone is fine.
@@ -144,6 +146,9 @@ class Making:
 
         :raises EngineError: the engine can't be reached, or refuses.
         """
+        work = self._works.get(session_id)
+        if work is not None:
+            work.given_up = True
         step = self._steps.get(session_id)
 
         async def remove() -> None:
@@ -153,47 +158,40 @@ class Making:
 
         return apart(Deferred.fromCoroutine(remove()))
 
-    async def _create(
-        self,
-        launch: Launch,
-        progress: Callable[[Progress], None],
-        slot: bool,
-        gpus: Sequence[str],
-    ) -> str:
-        session_id = launch.session_id
-        await self._fetch(launch, progress)
-        progress(Progress("creating", "Creating the container"))
+    async def _create(self, work: "_Work") -> str:
+        launch, session_id = work.launch, work.launch.session_id
+        await self._fetch(work)
+        work.progress(Progress("creating", "Creating the container"))
         with in_words(self._name, "to make the network"):
             network = await self.network.of(launch.profile.network)
-        body, files = self._described(launch, network, slot, gpus)
+        body, files = self._described(work, network)
         with in_words(self._name, "to create the container"):
             if files is not None:
-                await self._step(session_id, self._make_volume(session_id))
+                await self._step(work, self._make_volume(session_id))
             try:
-                container = await self._step(session_id, self._make_container(session_id, body))
+                container = await self._step(work, self._make_container(session_id, body))
             except NotFound:
                 # Somebody has just removed the image.
-                await self._fetch(launch, progress)
-                container = await self._step(session_id, self._make_container(session_id, body))
+                await self._fetch(work)
+                container = await self._step(work, self._make_container(session_id, body))
             if files:
                 put = self.docker.containers.put_archive(container, SECRETS_FOLDER, files)
-                await self._step(session_id, put)
+                await self._step(work, put)
         return container
 
-    async def _fetch(self, launch: Launch, progress: Callable[[Progress], None]) -> None:
-        image = image_of(launch)
+    async def _fetch(self, work: "_Work") -> None:
+        image = image_of(work.launch)
         if not image:
             raise EngineError("This profile names no image to start.")
         with in_words(self._name, "to look for the image"):
             there = await self.pulls.has(image)
         if not there:
-            await self.pulls.fetch(image, progress)
+            await self.pulls.fetch(image, work.progress)
 
-    def _described(
-        self, launch: Launch, network: str, slot: bool, gpus: Sequence[str]
-    ) -> tuple[Mapping[str, object], bytes | None]:
+    def _described(self, work: "_Work", network: str) -> tuple[Mapping[str, object], bytes | None]:
         """What to create, and its secrets: None where it has no place for them, b"" for none."""
-        mounts, files = [], None
+        launch, slot, files = work.launch, work.slot, None
+        mounts = []
         if slot or launch.profile.secrets:
             mounts.append(secrets_mount(self.names, launch.session_id))
             files = b"" if slot else secret_files(launch)
@@ -207,7 +205,7 @@ class Making:
             publish_at=self._publish_at,
             environment=environment,
             mounts=mounts,
-            gpus=gpus,
+            gpus=work.gpus,
             slot=slot,
         )
         return body, files
@@ -259,9 +257,27 @@ class Making:
                 return Made(container, address, details)
         raise EngineError(f"Docker does not publish the port {launch.profile.port}.")
 
-    def _step(self, session_id: str, work: Coroutine[Any, Any, T]) -> Deferred[T]:
+    def _step(self, work: "_Work", doing: Coroutine[Any, Any, T]) -> Deferred[T]:
         """Do something that a removal waits for, and that is done though nobody waits."""
-        doing = self._steps[session_id] = Deferred.fromCoroutine(work)
-        result = apart(doing)
-        doing.addBoth(lambda _: self._steps.pop(session_id, None))
+        if work.given_up:
+            doing.close()
+            raise CancelledError
+        session_id = work.launch.session_id
+        step = self._steps[session_id] = Deferred.fromCoroutine(doing)
+        result = apart(step)
+        step.addBoth(lambda _: self._steps.pop(session_id, None))
         return result
+
+
+@dataclass(slots=True, eq=False)
+class _Work:
+    """A container that is being made.
+
+    :ivar given_up: nothing more is to be done for it, whether or not that was cancelled.
+    """
+
+    launch: Launch
+    progress: Callable[[Progress], None]
+    slot: bool
+    gpus: Sequence[str]
+    given_up: bool = False
