@@ -27,7 +27,7 @@ def check(settings: Settings, own: Node, report: Report) -> None:
     _check_endpoints(settings, report)
     _check_pairs(settings, report)
     if settings.spawner is not None:
-        check_spawner(settings.spawner, report)
+        check_spawner(settings.spawner, settings.data_dir, report)
 
 
 def _check_host(settings: Settings, own: Node, report: Report) -> None:

@@ -1,24 +1,24 @@
 """What the keys of ``spawner`` must say together."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from urllib.parse import unquote, urlsplit
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from urllib.parse import unquote
 
-from giestack.settings.places import is_loopback, settable_header
+from giestack.settings.container_checks import check_container, check_links
+from giestack.settings.engine_checks import check_engines
+from giestack.settings.places import settable_header
 from giestack.settings.problems import Report, Wrong
 from giestack.settings.spawner_schema import Engine, Profile, SpawnerSettings
+from giestack.spawner.docker.files import ENVIRONMENT
 from giestack.spawner.options import BadOption, options_of
 from giestack.spawner.templates import names_in, unknown_names
 
-NO_ISOLATION = (
-    "no isolation: sessions run as the user that giestack runs as, and whoever may start one may "
-    "do what that user may; for trying out only"
-)
 SHORT = 60
 """Seconds of idleness or life below which somebody must have meant minutes or hours."""
 FOR_CONTAINERS = (
     *("image", "user", "volumes", "cpus", "shm_size", "cap_add", "read_only"),
-    *("tmpfs", "devices", "network"),
+    *("tmpfs", "devices", "network", "warm"),
 )
 """Keys of a profile that mean nothing to a local process."""
 
@@ -27,34 +27,33 @@ _FIELD = re.compile(r"[\t -~\xa0-\xff]*")
 _SECRET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
-def check_spawner(spawner: SpawnerSettings, report: Report) -> None:
-    """Note every contradiction in engines and profiles."""
+def check_spawner(spawner: SpawnerSettings, data_dir: Path, report: Report) -> None:
+    """Note every contradiction in engines and profiles.
+
+    :param data_dir: giestack's own folder, which no session may see.
+    """
     if not report.sound("spawner.engines", "spawner.profiles"):
         return
-    _check_unique("spawner.engines", (engine.name for engine in spawner.engines), report)
-    _check_unique("spawner.profiles", (profile.name for profile in spawner.profiles), report)
-    for number, engine in enumerate(spawner.engines):
-        _check_engine(f"spawner.engines[{number}]", engine, report)
-    processes = [number for number, one in enumerate(spawner.engines) if one.is_process]
-    for number in processes[1:]:
-        report.problem(
-            f"spawner.engines[{number}].docker_host",
-            "is that of another engine: one engine runs all local processes",
-        )
-    only_processes = bool(processes) and len(processes) == len(spawner.engines)
-    for number, profile in enumerate(spawner.profiles):
+    engines, profiles = spawner.engines, spawner.profiles
+    _check_unique("spawner.engines", (engine.name for engine in engines), report)
+    _check_unique("spawner.profiles", (profile.name for profile in profiles), report)
+    check_engines(engines, report)
+    only_processes = bool(engines) and all(engine.is_process for engine in engines)
+    for number, profile in enumerate(profiles):
         path = f"spawner.profiles[{number}]"
         _check_options(path, profile, report)
         _check_templates(path, profile, report)
-        _check_image(path, profile, report)
         _check_names(path, profile, report)
         _check_headers(path, profile, report)
         _check_paths(path, profile, report)
         _check_times(path, profile, report)
+        _check_gpus(path, profile, engines, report)
         if only_processes:
             _check_process(path, profile, report)
         else:
-            _check_container(path, profile, report)
+            check_container(path, profile, engines, data_dir, report)
+    if not only_processes:
+        check_links(profiles, report)
 
 
 def _check_unique(path: str, names: Iterable[str], report: Report) -> None:
@@ -63,23 +62,6 @@ def _check_unique(path: str, names: Iterable[str], report: Report) -> None:
         if name in seen:
             report.problem(f"{path}[{number}].name", f"{name!r} is taken by another one")
         seen.add(name)
-
-
-def _check_engine(path: str, engine: Engine, report: Report) -> None:
-    parts = (engine.tls.ca, engine.tls.cert, engine.tls.key)
-    if any(parts) and not all(parts):
-        report.problem(f"{path}.tls", "needs ca, cert and key, or none of them")
-    if any(parts) and not engine.docker_host.startswith("tcp:"):
-        report.problem(f"{path}.tls", "is only for a docker_host that begins with tcp://")
-    host = urlsplit(engine.docker_host).hostname
-    if host and not any(parts) and not is_loopback(host) and not engine.insecure:
-        report.problem(
-            f"{path}.docker_host",
-            f"{engine.docker_host} without tls gives everybody on that network this engine; "
-            "set tls, or insecure: true if you mean it",
-        )
-    if engine.is_process:
-        report.warn(f"{path}.docker_host", NO_ISOLATION)
 
 
 def _check_options(path: str, profile: Profile, report: Report) -> None:
@@ -95,15 +77,6 @@ def _check_templates(path: str, profile: Profile, report: Report) -> None:
     for key, text in _templates(profile):
         for name in unknown_names(text, options):
             report.problem(f"{path}.{key}", f"{{{name}}} is none of this profile's options")
-
-
-def _check_image(path: str, profile: Profile, report: Report) -> None:
-    """A text that people write must not become the image: it could be any."""
-    for name in names_in(profile.image):
-        # What is no option has no dot, and no option has one in its name.
-        given = profile.options.get(name.partition(".")[2])
-        if isinstance(given, Mapping) and "choices" not in given:
-            report.problem(f"{path}.image", f"{{{name}}} must be an option with choices")
 
 
 def _templates(profile: Profile) -> Iterator[tuple[str, str]]:
@@ -126,6 +99,8 @@ def _check_names(path: str, profile: Profile, report: Report) -> None:
     for name in profile.secrets:
         if not _SECRET.fullmatch(name):
             report.problem(f"{path}.secrets.{name}", "cannot be the name of a file")
+        elif name == ENVIRONMENT:
+            report.problem(f"{path}.secrets.{name}", "is the name of a file of giestack's own")
 
 
 def _check_headers(path: str, profile: Profile, report: Report) -> None:
@@ -166,11 +141,11 @@ def _check_times(path: str, profile: Profile, report: Report) -> None:
             )
 
 
-def _check_container(path: str, profile: Profile, report: Report) -> None:
-    if not profile.image:
-        report.problem(f"{path}.image", "is missing")
-    if profile.port == 0:
-        report.problem(f"{path}.port", "0 is only for local processes (docker_host: process:)")
+def _check_gpus(path: str, profile: Profile, engines: Sequence[Engine], report: Report) -> None:
+    most = max((len(engine.gpus) for engine in engines), default=0)
+    if profile.gpus > most:
+        text = f"the one with the most has {most}" if most else "no engine has any"
+        report.problem(f"{path}.gpus", f"{text}; give an engine's ids: gpus: [ID, …]")
 
 
 def _check_process(path: str, profile: Profile, report: Report) -> None:

@@ -19,16 +19,9 @@ NOT_YET = {
     "spawner.domain": "no hosts for sessions of their own yet; remove the key",
     "spawner.gie_plugins_directory": "no cookie-routed environments (GIE) yet; remove the key",
     "spawner.images": "no images saved from sessions yet; remove the section",
-    "spawner.profiles[].warm": "no sessions started beforehand yet; remove the key",
-    "spawner.profiles[].gpus": "no GPUs for sessions yet; remove the key",
     "spawner.profiles[].groups": "no profiles for groups yet; remove the key",
 }
 """Keys that must have their default; ``[]`` stands for each entry of a list."""
-
-NO_ENGINES_YET = {
-    "docker": "no Docker engine yet; use docker_host: 'process:', which is for trying out",
-}
-"""Engines by what they are."""
 
 NO_MAPS_YET = {
     "postgresql": "no PostgreSQL session maps yet",
@@ -60,23 +53,11 @@ def refuse_unready(settings: Settings, given: Settings, report: Report) -> None:
         for path, value, default in _values(given, pattern):
             if value != default:
                 report.problem(path, f"this version of giestack has {text}")
-    _refuse_engines(given, report)
     for number, source in enumerate(settings.proxy.session_maps):
         part = missing_map(source.kind)
         if part is not None:
             path = f"proxy.session_maps[{number}]"
             report.problem(path, f"this version of giestack has {part}")
-
-
-def _refuse_engines(given: Settings, report: Report) -> None:
-    text, path = NO_ENGINES_YET.get("docker"), "spawner.engines"
-    if text is None or given.spawner is None or not report.sound(path):
-        return
-    if not given.spawner.engines:
-        report.problem(path, f"is empty, which means Docker: this version of giestack has {text}")
-    for number, engine in enumerate(given.spawner.engines):
-        if not engine.is_process:
-            report.problem(f"{path}[{number}].docker_host", f"this version of giestack has {text}")
 
 
 def _values(section: Any, pattern: str, above: str = "") -> Iterator[tuple[str, object, object]]:

@@ -100,9 +100,7 @@ class SampleTests(SynchronousTestCase):
 
     def test_switched_on(self) -> None:
         off = tuple(path for path in unready.NOT_YET if path in keys_of(Settings))
-        # Its engines are Docker's unless it says otherwise.
-        off += ("spawner",) if unready.NO_ENGINES_YET else ()
-        self.assertEqual(load(uncommented(TEXT, off)).settings, load(HOST).settings)
+        self.assertEqual(load(uncommented(TEXT, off)).settings, load(f"{HOST}spawner:\n").settings)
 
     def test_what_people_can_start_in_this_version(self) -> None:
         blocks = examples()
@@ -110,9 +108,8 @@ class SampleTests(SynchronousTestCase):
         loaded = load(f"{HOST}spawner:\n  {indented['engines']}\n  {indented['profiles']}\n")
         assert loaded.settings.spawner is not None
         (profile,) = loaded.settings.spawner.profiles
-        self.assertEqual(profile.command[0], "jupyter-lab")
-        (warning,) = (one for one in loaded.warnings if one.path.startswith("spawner"))
-        self.assertIn("no isolation", warning.text)
+        self.assertEqual(profile.command[0], "start-notebook.py")
+        self.assertEqual([one for one in loaded.warnings if one.path.startswith("spawner")], [])
 
 
 class ValueTests(EverythingThere):

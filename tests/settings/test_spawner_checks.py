@@ -17,7 +17,8 @@ class SpawnerCheckTests(CheckCase):
             "spawner.profiles[2].name: 'a' is taken",
         )
         self.assert_spawner(
-            "engines: [{name: a}, {name: a}]", "spawner.engines[1].name: 'a' is taken"
+            "engines: [{name: a}, {name: a, docker_host: 'unix:///s'}]",
+            "spawner.engines[1].name: 'a' is taken",
         )
 
     def test_plain_tcp(self) -> None:

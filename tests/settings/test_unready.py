@@ -30,8 +30,6 @@ class TableTests(SynchronousTestCase):
     def test_texts_say_that_it_is_not_yet(self) -> None:
         for text in (*unready.NOT_YET.values(), *unready.NO_MAPS_YET.values()):
             self.assertRegex(text, "^no .* yet(; remove the (section|key))?$")
-        for text in unready.NO_ENGINES_YET.values():
-            self.assertRegex(text, "^no .* engine yet; use docker_host: 'process:'")
 
 
 class SpawnerTests(SynchronousTestCase):
@@ -44,16 +42,15 @@ class SpawnerTests(SynchronousTestCase):
         self.assertEqual(self.found(PROCESS), [])
         self.assertEqual(self.found(f"{PROCESS}, profiles: [{{name: a, {COMMAND}}}]"), [])
 
-    def test_docker_is_not(self) -> None:
-        has_not = "this version of giestack has no Docker engine yet; use docker_host: 'process:'"
-        for keys in ("", "engines: []"):
-            (problem,) = self.found(keys)
-            self.assertTrue(problem.startswith("spawner.engines: is empty, which means Docker: "))
-            self.assertIn(has_not, problem)
-        for keys in ("", ", docker_host: 'unix:///s'", ", docker_host: 'tcp://127.0.0.1:2375'"):
-            (problem,) = self.found(PROCESS.replace("]", f", {{name: b{keys}}}]"))
-            start = f"spawner.engines[1].docker_host: {has_not}"
-            self.assertTrue(problem.startswith(start), problem)
+    def test_docker_is_there(self) -> None:
+        profile = "profiles: [{name: a, image: 'x:1'}]"
+        for engines in (
+            "",
+            "engines: [], ",
+            "engines: [{name: b, docker_host: 'unix:///s'}], ",
+            "engines: [{name: b, docker_host: 'tcp://127.0.0.1:2375'}], ",
+        ):
+            self.assertEqual(self.found(f"{engines}{profile}"), [])
 
     def test_a_mistake_is_told_once(self) -> None:
         (problem,) = self.found("engines: [{name: a, docker_host: 'ftp:'}]")
@@ -73,11 +70,7 @@ class SpawnerTests(SynchronousTestCase):
             self.assertTrue(problem.startswith(start), problem)
 
     def test_keys_of_profiles_that_are_not_there(self) -> None:
-        for keys, words in (
-            ("warm: 1", "no sessions started beforehand yet"),
-            ("gpus: 1", "no GPUs"),
-            ("groups: [lab]", "no profiles for groups"),
-        ):
+        for keys, words in (("groups: [lab]", "no profiles for groups"),):
             (problem,) = self.found(
                 f"{PROCESS}, profiles: [{{name: a, {COMMAND}}}, {{name: b, {COMMAND}, {keys}}}]"
             )
@@ -114,7 +107,6 @@ class RefusalTests(EverythingThere):
             },
         )
         self.patch(unready, "NO_MAPS_YET", {"postgresql": "no PostgreSQL session maps yet"})
-        self.patch(unready, "NO_ENGINES_YET", {})
 
     def test_sections(self) -> None:
         refused = "chat: this version of giestack has no chat yet; remove the section (line 2)"
