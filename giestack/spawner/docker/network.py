@@ -1,6 +1,6 @@
 """The network of an instance: its sessions reach the world through it, and not each other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -21,6 +21,8 @@ class Networks(Protocol):
 
     async def create(self, name: str, body: Mapping[str, Any]) -> str: ...
     async def inspect(self, network: str) -> dict[str, Any]: ...
+    async def list(self, labels: Sequence[str] = ()) -> list[dict[str, Any]]: ...
+    async def remove(self, network: str) -> None: ...
 
 
 class Network:
@@ -29,11 +31,10 @@ class Network:
     def __init__(self, networks: Networks, names: Names) -> None:
         self._networks = networks
         self._names = names
-        # Docker takes any number of networks of the same name.
         self._own: Joint[str] = Joint(lambda: Deferred.fromCoroutine(self._make()), goes_on=True)
 
     async def of(self, wanted: str) -> str:
-        """The network for a container: the one that its profile wants, else the instance's.
+        """The name or id of a container's network: what its profile wants, else the instance's.
 
         :raises EngineError: it is not there, or not to be had, with the remedy.
         :raises DockerError: the engine does not answer.
@@ -54,29 +55,52 @@ class Network:
 
     async def _make(self) -> str:
         # Somebody may have cleaned up since the last time.
-        name = self._names.network
-        try:
-            self._check(await self._networks.inspect(name))
-            return name
-        except NotFound:
-            pass
+        found = await self._find()
+        if found is None:
+            made = await self._create()
+            found = await self._find()
+            if found is None:
+                raise self._foreign()
+            if made not in ("", found["Id"]):
+                await self._remove(made)
+        self._check(found)
+        return str(found["Id"])
+
+    async def _find(self) -> Mapping[str, Any] | None:
+        """Ours; the oldest of several: Docker may make two where two ask at the same time."""
+        label = self._names.filter
+        named = [
+            network
+            for network in await self._networks.list([label])
+            if network.get("Name") == self._names.network
+        ]
+        return min(named, key=lambda one: (one.get("Created", ""), one["Id"]), default=None)
+
+    async def _create(self) -> str:
+        """Make it; its id, "" where there is one of that name."""
         labels = self._names.labels("network")
-        body = {"Driver": "bridge", "CheckDuplicate": True, "Options": _APART, "Labels": labels}
+        body = {"Driver": "bridge", "Options": _APART, "Labels": labels}
         try:
-            await self._networks.create(name, body)
+            return await self._networks.create(self._names.network, body)
         except Conflict:
-            self._check(await self._networks.inspect(name))
+            return ""
         except DockerError as error:
             raise _explained(error) from None
-        return name
+
+    async def _remove(self, network: str) -> None:
+        try:
+            await self._networks.remove(network)
+        except DockerError:
+            pass  # it takes up addresses, and does no harm
+
+    def _foreign(self) -> EngineError:
+        return EngineError(
+            f"There is a network {self._names.network} already, which is not giestack's. Remove "
+            "it, or give giestack another name (instance in giestack.yml)."
+        )
 
     def _check(self, found: Mapping[str, Any]) -> None:
         name = self._names.network
-        if not self._names.are_ours(found.get("Labels")):
-            raise EngineError(
-                f"There is a network {name} already, which is not giestack's. Remove it, or give "
-                "giestack another name (instance in giestack.yml)."
-            )
         options = found.get("Options") or {}
         if any(options.get(key) != value for key, value in _APART.items()):
             raise EngineError(

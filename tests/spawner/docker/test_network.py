@@ -34,6 +34,10 @@ class NetworkTests(TestCase):
     def made(self):
         return self.fake.kinds().count("network create")
 
+    async def ours(self):
+        """The one that there is."""
+        return (await self.networks.inspect(NAME))["Id"]
+
     async def refused(self, wanted=""):
         try:
             await self.of(wanted)
@@ -42,15 +46,17 @@ class NetworkTests(TestCase):
         self.fail("there is one")
 
     async def test_made_once(self):
-        self.assertEqual(await self.of(), NAME)
+        made = await self.of()
         found = await self.networks.inspect(NAME)
         self.assertEqual(found["Options"], APART)
         self.assertTrue(NAMES.are_ours(found["Labels"]))
-        self.assertEqual(await self.of(), NAME)
+        self.assertEqual(made, found["Id"])
+        self.assertEqual(await self.of(), made)
         self.assertEqual(self.made(), 1)
 
     async def test_many_want_it_at_once(self):
-        self.assertEqual(await gatherResults([self.of() for _ in range(5)]), [NAME] * 5)
+        found = await gatherResults([self.of() for _ in range(5)])
+        self.assertEqual(found, [await self.ours()] * 5)
         self.assertEqual(self.made(), 1)
 
     async def test_who_cancels_does_not_keep_others_from_it(self):
@@ -58,25 +64,39 @@ class NetworkTests(TestCase):
         first, second = self.of(), self.of()
         first.cancel()
         await self.assertFailure(first, CancelledError)
-        self.assertEqual(await second, NAME)
+        self.assertEqual(await second, await self.ours())
         self.assertEqual(self.made(), 1)
 
     async def test_somebody_cleans_up(self):
         await self.of()
         await self.networks.remove(NAME)
-        self.assertEqual(await self.of(), NAME)
+        self.assertEqual(await self.of(), await self.ours())
         self.assertEqual(self.made(), 2)
 
-    async def test_somebody_makes_it_at_the_same_time(self):
-        labels = NAMES.labels("network")
-        for options, fine in ((APART, True), ({}, False)):
-            self.fake.faults.add("network inspect", answers(404, "no such network"), 1)
-            await self.networks.create(NAME, {"Labels": labels, "Options": options})
-            if fine:
-                self.assertEqual(await self.of(), NAME)
-            else:
-                self.assertIn("reach each other", await self.refused())
-            await self.networks.remove(NAME)
+    async def test_two_make_it_at_the_same_time(self):
+        """Docker looks whether the name is taken, and makes it some time later."""
+        body = {"Labels": NAMES.labels("network"), "Options": APART}
+        make = self.fake.networks._add
+
+        def twice(name, body_):
+            older = make(name, {**body, "Name": name})
+            older.created = "2001-01-01T00:00:00Z"
+            self.patch(self.fake.networks, "_add", make)
+            return make(name, body_)
+
+        self.patch(self.fake.networks, "_add", twice)
+        found = await self.of()
+        # The younger one is gone again.
+        self.assertEqual(found, await self.ours())
+        self.assertEqual((await self.networks.inspect(found))["Created"][:4], "2001")
+        self.assertEqual(await self.of(), found)
+
+    async def test_two_of_them_are_no_trouble(self):
+        body = {"Name": NAME, "Labels": NAMES.labels("network"), "Options": APART}
+        for year in (2002, 2001, 2003):
+            self.fake.networks._add(NAME, body).created = f"{year}-01-01T00:00:00Z"
+        found = await self.of()
+        self.assertEqual(self.fake.networks.all[found].created[:4], "2001")
 
     async def test_somebody_elses_of_the_same_name(self):
         await self.networks.create(NAME, {"Options": APART, "Labels": {"a": "b"}})
@@ -97,7 +117,7 @@ class NetworkTests(TestCase):
         said = await self.refused()
         self.assertIn("docker network prune", said)
         self.assertIn("default-address-pools", said)
-        self.assertEqual(await self.of(), NAME)
+        self.assertEqual(await self.of(), await self.ours())
 
     async def test_no_packet_filter(self):
         words = "cannot restrict inter-container communication: br_netfilter is missing"
