@@ -1,5 +1,6 @@
 """What a profile must say that is started as a container."""
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -75,7 +76,7 @@ def check_links(profiles: Sequence[Profile], report: Report) -> None:
     ]
     for path, source, _ in sources:
         for _, other, read_only in sources:
-            if not read_only and source != other and lies_in(source, f"{other}/x"):
+            if not read_only and source != other and lies_in(posixpath.dirname(source), other):
                 report.problem(
                     path,
                     f"lies in {other}, where sessions can write: they could put a link in its "
@@ -177,7 +178,7 @@ def _check_volumes(path: str, profile: Profile, hidden: Sequence[str], report: R
 
 
 def _check_places(path: str, profile: Profile, report: Report) -> None:
-    """Two things at one place, and nothing to write to."""
+    """Two things at one place."""
     if not report.sound(f"{path}.volumes", f"{path}.tmpfs"):
         return
     seen: set[str] = set()
@@ -189,14 +190,6 @@ def _check_places(path: str, profile: Profile, report: Report) -> None:
         if place in seen:
             report.problem(f"{path}.{key}", f"something else is mounted at {place} already")
         seen.add(place)
-    writable = {_place(target) for target in profile.volumes.values() if target[-3:] != ":ro"}
-    writable |= {_place(text.partition(":")[0]) for text in profile.tmpfs}
-    if profile.read_only and not writable - {"/tmp"} and "HOME" not in profile.env:
-        report.warn(
-            f"{path}.read_only",
-            "only /tmp can be written to then, and the program may want its home: add a volume or "
-            "a tmpfs there, or env: {HOME: /tmp}",
-        )
 
 
 def _check_warm(path: str, profile: Profile, report: Report) -> None:

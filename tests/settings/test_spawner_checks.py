@@ -21,30 +21,6 @@ class SpawnerCheckTests(CheckCase):
             "spawner.engines[1].name: 'a' is taken",
         )
 
-    def test_plain_tcp(self) -> None:
-        for host, words in (
-            ("tcp://node7:2375", ("spawner.engines[0].docker_host: tcp://node7:2375 without tls",)),
-            ("tcp://127.0.0.1:2375", ()),
-            ("tcp://localhost:2375", ()),
-            ("tcp://node7:2375', insecure: true, address: 'x", ()),
-        ):
-            self.assert_spawner(f"engines: [{{name: a, docker_host: '{host}'}}]", *words)
-
-    def test_tls(self) -> None:
-        tls = "tls: {ca: c.pem, cert: c.pem, key: c.pem}"
-        self.files = {"/etc/giestack/c.pem": ""}
-        self.assert_with_files(f"docker_host: 'tcp://node7:2376', {tls}")
-        self.assert_with_files(tls, "tls: is only for a docker_host that begins with tcp://")
-        half = "docker_host: 'tcp://node7:2376', tls: {ca: c.pem}"
-        self.assert_with_files(half, "tls: needs ca, cert and key")
-
-    def assert_with_files(self, keys: str, *words: str) -> None:
-        text = f"{HOST}spawner: {{engines: [{{name: a, {keys}}}]}}"
-        found = problems(text, self.files)
-        self.assertEqual(len(found), len(words), found)
-        for problem, word in zip(found, words, strict=True):
-            self.assertIn(word, problem)
-
     def test_containers_need_an_image_and_processes_a_program(self) -> None:
         process = "engines: [{name: a, docker_host: 'process:'}]"
         self.assert_spawner("profiles: [{name: a}]", "spawner.profiles[0].image: is missing")
@@ -52,6 +28,20 @@ class SpawnerCheckTests(CheckCase):
         self.assert_spawner("profiles: [{name: a, image: x, port: 0}]", "port: 0 is only for")
         mixed = "engines: [{name: a, docker_host: 'process:'}, {name: b}]"
         self.assert_spawner(f"{mixed}, profiles: [{PROFILE}]")
+
+    def test_the_file_with_the_environment_is_giestacks(self) -> None:
+        self.assert_profile(
+            "secrets: {giestack.env: '1'}",
+            "secrets.giestack.env: is the name of a file of giestack's own",
+        )
+
+    def test_gpus(self) -> None:
+        engines = "engines: [{name: a, gpus: ['0', '1']}, {name: b, docker_host: 'unix:///b'}]"
+        for gpus, words in (("2", ()), ("3", ("gpus: the one with the most has 2; give an",))):
+            self.assert_spawner(
+                f"{engines}, profiles: [{{name: a, image: x, gpus: {gpus}}}]", *words
+            )
+        self.assert_profile("gpus: 1", "spawner.profiles[0].gpus: no engine has any; give an")
 
     def test_options(self) -> None:
         self.assert_profile("options: {size: {choices: [small, large], default: large}}")
@@ -88,21 +78,6 @@ class SpawnerCheckTests(CheckCase):
             self.assert_profile(
                 f"secrets: {{'{name}': '1'}}", f"secrets.{name}: cannot be the name of a file"
             )
-
-    def test_only_a_choice_can_be_part_of_an_image(self) -> None:
-        def assert_image(option: str, *words: str) -> None:
-            self.assert_spawner(
-                "profiles: [{name: a, image: 'lab:{options.version}', "
-                f"options: {{version: {option}}}}}]",
-                *words,
-            )
-
-        assert_image("{choices: ['1', '2']}")
-        for option in ("{}", "{type: text}", "{type: integer, low: 1}", "{type: boolean}"):
-            assert_image(option, "[0].image: {options.version} must be an option with choices")
-        self.assert_spawner(
-            "profiles: [{name: a, image: 'lab:{options.b}'}]", "image: {options.b} is none of"
-        )
 
     def test_headers(self) -> None:
         self.assert_profile(
