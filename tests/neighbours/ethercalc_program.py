@@ -1,8 +1,7 @@
 """A stand-in for EtherCalc, with nothing but Python's own library: a sheet that all see.
 
-It knows where it is mounted (``--basepath``), or nothing of that behind a proxy that takes the path
-away. Sheets are kept while it runs; changes go to everybody over a WebSocket; with a certificate it
-speaks HTTPS.
+It answers at its root, and puts ``--basepath`` before every address that it sends. Sheets are kept
+while it runs; changes go to everybody over a WebSocket. With a certificate it speaks HTTPS.
 
     ethercalc_program.py [--port 8000] [--host 127.0.0.1] [--basepath /x] [--cert C --key K]
 """
@@ -11,6 +10,7 @@ import argparse
 import base64
 import hashlib
 import json
+import secrets
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,17 +28,20 @@ class EtherCalc(BaseHTTPRequestHandler):
     base = ""
 
     def do_GET(self) -> None:
-        path = self._path()
-        if path is None:
-            self._send(404, "There is nothing here")
-        elif path == "/socket":
+        path = self.path.partition("?")[0]
+        if path.startswith("/socket.io/"):
             self._talk()
+        elif path == "/_new":
+            self.send_response(302)
+            self.send_header("Location", f"{self.base}/{secrets.token_hex(6)}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
         elif path == "/told":
             # Not EtherCalc's own: what has arrived, for tests.
             fields = [list(field) for field in self.headers.items()]
             told = {"path": self.path, "headers": fields, "secure": self._secure}
             self._send(200, json.dumps(told), "application/json")
-        elif path in ("", "/"):
+        elif path == "/":
             self._send(200, f'<title>EtherCalc</title><base href="{self.base}/">', "text/html")
         elif path.startswith("/_/"):
             with lock:
@@ -48,21 +51,16 @@ class EtherCalc(BaseHTTPRequestHandler):
             self._send(200, f"<title>{path[1:]}</title>", "text/html")
 
     def do_PUT(self) -> None:
-        path = self._path()
         body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
-        if path is None or not path.startswith("/_/"):
+        if self.path.startswith("/_/"):
+            self._keep(self.path[3:], body)
+            self._send(201, "OK")
+        else:
             self._send(404, "There is nothing here")
-            return
-        self._keep(path[3:], body)
-        self._send(201, "OK")
 
     @property
     def _secure(self) -> bool:
         return isinstance(self.connection, ssl.SSLSocket)
-
-    def _path(self) -> "str | None":
-        path = self.path.partition("?")[0]
-        return path[len(self.base) :] if path.startswith(self.base) else None
 
     def _keep(self, name: str, text: str) -> None:
         with lock:

@@ -31,6 +31,7 @@ RSTUDIO: dict[str, Any] = {
 ETHERCALC: dict[str, Any] = {
     "title": "EtherCalc",
     "command": [*PYTHON, ethercalc_program.__file__, "--port={port}", "--basepath={base_path}"],
+    "strip_path": True,
     "readiness": {"path": "/", "timeout": 30},
 }
 PLAIN: dict[str, Any] = {
@@ -119,11 +120,13 @@ class EtherCalcTests(ProgramCase):
         sessions = self.start(profiles={"ethercalc": ETHERCALC})
         self.work(sessions, sessions.ready("ethercalc")["url"])
 
-    def test_below_its_root(self):
-        command = ETHERCALC["command"][:-1]
-        profile = {**ETHERCALC, "command": command, "strip_path": True}
-        sessions = self.start(profiles={"ethercalc": profile})
-        self.work(sessions, sessions.ready("ethercalc")["url"])
+    def test_what_it_sends_leads_below_the_session(self):
+        sessions = self.start(profiles={"ethercalc": ETHERCALC})
+        url = sessions.ready("ethercalc")["url"]
+        self.assertIn(f'<base href="{url}">', self.get(sessions, url).body.decode())
+        answer = self.get(sessions, f"{url}_new")
+        self.assertEqual(answer.status, 302)
+        self.assertEqual(self.get(sessions, answer.headers["Location"]).status, 200)
 
     def work(self, sessions: Sessions, url: str) -> None:
         one, other = self.talk(sessions, url), self.talk(sessions, url)
@@ -139,7 +142,7 @@ class EtherCalcTests(ProgramCase):
 
     def talk(self, sessions: Sessions, url: str) -> Any:
         return connect(
-            f"ws://127.0.0.1:{sessions.port}{url}socket",
+            f"ws://127.0.0.1:{sessions.port}{url}socket.io/1/websocket/a",
             additional_headers={"Cookie": f"{COOKIE}={cookie(ALICE)}"},
             max_size=None,
         )

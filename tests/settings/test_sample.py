@@ -112,6 +112,30 @@ class SampleTests(SynchronousTestCase):
         self.assertEqual([one for one in loaded.warnings if one.path.startswith("spawner")], [])
 
 
+class ProfileTests(SynchronousTestCase):
+    """etc/profiles.yml.sample: what can be copied."""
+
+    text = SAMPLE.with_name("profiles.yml.sample").read_text(encoding="utf-8")
+
+    def test_they_are_accepted_without_a_warning(self) -> None:
+        loaded = load(HOST + self.text)
+        assert loaded.settings.spawner is not None
+        names = [profile.name for profile in loaded.settings.spawner.profiles]
+        self.assertEqual(names, ["jupyter", "rstudio", "ethercalc", "page"])
+        found = [one for one in loaded.warnings if one.path.startswith("spawner")]
+        self.assertEqual(found, [])
+
+    def test_the_one_with_a_file_of_its_own(self) -> None:
+        text = re.sub(r"^    #(?=-|  [a-z])", "    ", self.text, flags=re.M)
+        files = {"/etc/giestack/sessions-ca.pem": ""}
+        loaded = load(HOST + text, files=files)
+        assert loaded.settings.spawner is not None
+        self.assertEqual(loaded.settings.spawner.profiles[-1].scheme, "https")
+
+    def test_lines_are_short(self) -> None:
+        self.assertLessEqual(max(map(len, self.text.splitlines())), 120)
+
+
 class ValueTests(EverythingThere):
     def test_values_are_the_defaults(self) -> None:
         expected = load(f"{HOST}{OPENBIS}spawner:\nchat:\n").settings
