@@ -33,7 +33,7 @@ _LONGEST = 65_536
 _SHOWN = 200
 _NOT_FOUND = b"credentials not found"
 _BY_TOKEN = "<token>"
-_helper = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*").fullmatch
+_plain_name = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*").fullmatch
 
 
 class Credentials:
@@ -63,7 +63,7 @@ class Credentials:
         except LocationError as error:
             raise DockerError(0, str(error)) from None
         names = _HUB_NAMES if registry == HUB else (registry,)
-        helper = self._helper(config, names)
+        helper = self._program(config, names)
         found = await self._ask(helper, names[0]) if helper else {}
         found = found or _written(config, names, self._folder / "config.json")
         if not found:
@@ -71,12 +71,12 @@ class Credentials:
         text = json.dumps({**found, "serveraddress": names[0]})
         return base64.urlsafe_b64encode(text.encode()).decode()
 
-    def _helper(self, config: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    def _program(self, config: Mapping[str, Any], names: tuple[str, ...]) -> str:
         helpers = config.get("credHelpers")
         known = helpers if isinstance(helpers, Mapping) else {}
         helper = next((known[name] for name in names if known.get(name)), None)
         helper = helper or config.get("credsStore") or ""
-        if not isinstance(helper, str) or (helper and not _helper(helper)):
+        if not isinstance(helper, str) or (helper and not _plain_name(helper)):
             file = self._folder / "config.json"
             raise DockerError(0, f"{file} names a credential helper that there can't be")
         return helper
