@@ -97,8 +97,10 @@ def why_cold(profile: Profile, *, names: Names, hidden: Sequence[str], mounting:
         for name in names_in(text):
             if name in OF_OWNER:
                 return f"its image, command or volumes have {{{name}}} in them"
+    launch = slot_launch(profile, "0", "/")
     try:
-        mounts = slot_mounts(slot_launch(profile, "0", "/"), names=names, hidden=hidden)
+        shape_of(launch, names=names, hidden=hidden)
+        mounts = slot_mounts(launch, names=names, hidden=hidden)
     except EngineError as error:
         return str(error)
     places = [mount.target for mount in mounts]
