@@ -25,6 +25,7 @@ from giestack.spawner.docker.network import Network
 from giestack.spawner.docker.published import address_of
 from giestack.spawner.docker.pulls import Pulls
 from giestack.spawner.docker.removing import Removing
+from giestack.spawner.docker.slots import slot_mounts
 from giestack.spawner.docker.volume_names import mounts_of, secrets_mount
 from giestack.spawner.docker.words import in_words
 from giestack.spawner.engine import Ended, EngineError, Launch, Progress
@@ -70,6 +71,7 @@ class Making:
     :ivar names: what things are called.
     :ivar pulls: the images that are being fetched.
     :ivar network: finds networks.
+    :ivar hidden: folders and sockets of the engine's host that no session may mount.
     :ivar containers: ids of the containers of sessions and slots, by the ids of these.
     """
 
@@ -98,7 +100,7 @@ class Making:
         self._name = name
         self._clock = clock
         self._publish_at = publish_at
-        self._hidden = hidden
+        self.hidden = hidden
         self._removing = Removing(clock, docker.containers, docker.volumes, names)
         self._works: dict[str, _Work] = {}
         self._steps: dict[str, Deferred[Any]] = {}
@@ -195,8 +197,8 @@ class Making:
         if slot or launch.profile.secrets:
             mounts.append(secrets_mount(self.names, launch.session_id))
             files = b"" if slot else secret_files(launch)
-        if not slot:
-            mounts += mounts_of(launch, names=self.names, hidden=self._hidden)
+        described = slot_mounts if slot else mounts_of
+        mounts += described(launch, names=self.names, hidden=self.hidden)
         environment = slot_environment(launch) if slot else environment_of(launch)
         body = container_body(
             launch,
