@@ -31,8 +31,11 @@ PAGES = (
     ("launch", "bob", "launch?profile=jupyter", 200),
     ("launch-again", "alice", "launch?profile=jupyter", 200),
     ("launch-422", "bob", "launch?profile=jupyter&option.rows=0&option.no=1", 422),
+    ("launch-closed", "bob", "launch?profile=gpu&history_id=f2db41e1fa331b3e", 200),
+    ("launch-refused", "bob", "launch?profile=jupyter&image=other&dataset_id=a", 422),
     ("launch-404", "bob", "launch?profile=nothing", 404),
     ("queued", "alice", "sessions/queued", 200),
+    ("waiting", "alice", "sessions/waiting", 200),
     ("pulling", "alice", "sessions/pulling", 200),
     ("hostile", "alice", "sessions/creating", 200),
     ("ready", "alice", "sessions/ready", 200),
@@ -140,6 +143,21 @@ class StoryTests(PagesCase):
             step.filter(has_text="Start").wait_for()
             self.tell("forget", id="new1")
             page.get_by_text("This session has ended and is gone.").wait_for()
+            self.assertQuiet(complaints)
+
+    @in_a_thread
+    def test_what_cannot_be_started_just_now(self):
+        self.tell("clear")
+        with chromium() as browser, visitor(browser, **WIDE) as alice:
+            page, complaints = self.page_as(alice, "alice")
+            page.goto(self.site)
+            button = page.get_by_role("button", name="Start Deep learning")
+            self.assertTrue(button.is_disabled())
+            page.get_by_text("No engine can be reached just now").wait_for()
+            self.tell("close", id="gpu", reason="")
+            page.reload()
+            button.click()
+            page.get_by_role("heading", name="Deep learning").wait_for()
             self.assertQuiet(complaints)
 
     @in_a_thread

@@ -22,6 +22,7 @@ from giestack.proxy.head import GuardedNames
 from giestack.proxy.local import OwnPages
 from giestack.proxy.pool import Pool
 from giestack.proxy.trusted import TrustedPeers
+from giestack.settings.spawner_schema import Profile
 from giestack.site.links import Links
 from giestack.site.pages import make_site
 from giestack.site.refusals import RefusalPages
@@ -37,6 +38,18 @@ VISITORS: dict[bytes, Identity | Anonymous] = {
     b"admin": ADMIN,
     b"guest": GUEST,
 }
+GPU = Profile(
+    name="gpu",
+    title="Deep learning",
+    description="PyTorch on a GPU of its own",
+    memory=16 * 2**30,
+    cpus=4,
+    gpus=2,
+)
+NO_ENGINE = (
+    "No engine can be reached just now: nothing listens at /var/run/docker.sock. "
+    "It is tried again and again."
+)
 HOSTILE = "<script>alert(1)</script>\"'&amp;"
 LONG = "averylongnamewithoutanyplacetobreakit" * 2
 RTL = "تحليل البيانات"
@@ -52,6 +65,7 @@ def every_sort() -> list[SessionView]:
         one("ready", "ready", "jupyter", options={"interface": "tree", "rows": 7, "debug": True}),
         one("ready", "ending", RTL, end=NOW + timedelta(minutes=5), ending=True),
         one("queued", "queued", LONG, moment=_moment("queued", place=3)),
+        one("queued", "waiting", "wide", moment=_waiting()),
         one("pulling", "pulling", "images"),
         one("creating", "creating", HOSTILE),
         one("starting", "starting", "mouse brain 7", began=NOW - timedelta(seconds=4)),
@@ -65,6 +79,17 @@ def every_sort() -> list[SessionView]:
 def _moment(state: Any, place: int | None = None) -> Moment:
     words = f"JupyterLab is number {place} in the queue"
     return Moment(state=state, step=state, message=words, place=place)
+
+
+def _waiting() -> Moment:
+    words = "JupyterLab waits until memory is free on the engine"
+    return Moment(state="queued", step="queued", message=words, place=1)
+
+
+def offer(spawning: FakeSpawning) -> None:
+    """Have one more profile, which can't be started."""
+    spawning.offered.append(GPU)
+    spawning.closed_for["gpu"] = NO_ENGINE
 
 
 def _failed() -> Moment:
@@ -92,12 +117,14 @@ class _Tell(Resource):
         given = {name.decode(): values[0].decode() for name, values in request.args.items()}
         do, which = given.pop("do"), given.pop("id", "")
         if do == "reset":
-            self._spawning.__init__()  # type: ignore[misc]
-            for view in every_sort():
-                self._spawning.add(view)
+            self._spawning.__init__(*every_sort())  # type: ignore[misc]
+            offer(self._spawning)
             self._spawning.used = {"ready": Stats(312 * 2**20, 0.12), "bobs": Stats(2**30, 0.9)}
         elif do == "clear":
             self._spawning.__init__()  # type: ignore[misc]
+            offer(self._spawning)
+        elif do == "close":
+            self._spawning.closed_for[which] = given["reason"]
         elif do == "become":
             moment: Any = _failed() if given["state"] == "failed" else given["state"]
             self._spawning.become(which, moment)
@@ -116,6 +143,7 @@ class _Tell(Resource):
 def make_front(reactor: Any) -> Front:
     """The front door to everything."""
     spawning, galaxy = FakeSpawning(*every_sort()), Galaxy()
+    offer(spawning)
     spawning.say("ready", *(f"[I 12:00:{n % 60:02} ServerApp] line {n}" for n in range(150)))
     galaxy.entries, galaxy.routed = [Entry()], {(b"key1", b"secret1")}
     refusals = RefusalPages(Links(galaxy_url="http://127.0.0.1:8080/"), reactor)
