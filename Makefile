@@ -3,11 +3,16 @@
 python := .venv/bin/python
 neighbours := postgresql chromium
 
-.PHONY: demo test bench bench-sessions soak fuzz lint clean
+.PHONY: demo demo-image test bench bench-sessions bench-spawners soak fuzz lint clean
 
 demo:  ## a running giestack with a JupyterLab to try it on: http://127.0.0.1:8800/giestack/demo
 	@tools/prepare.sh --extras demo
 	@exec .venv/bin/twistd -n giestack --demo
+
+demo-image:  ## JupyterLab's image for Docker, made of Debian and PyPI packages; FORCE=1, TAG=, PACKAGES=
+	@tools/prepare.sh
+	@$(python) -m giestack.demo.image.build --prepare tools/prepare.sh \
+	  $(if $(TAG),--tag "$(TAG)") $(if $(PACKAGES),--packages "$(PACKAGES)") $(if $(FORCE),--force)
 
 test:  ## all tests, with the real neighbours
 	@tools/prepare.sh --packages "$(neighbours)" --extras "demo,test"
@@ -26,6 +31,11 @@ bench:  ## CPU per request beside other proxies, in one interleaved run
 bench-sessions:  ## from the click to JupyterLab beside a bare start; answers while twenty start
 	@tools/prepare.sh --extras demo
 	@$(python) -m bench.sessions
+
+bench-spawners:  ## from the click to JupyterLab in a container, beside JupyterHub and a bare container
+	@tools/prepare.sh --packages "docker.io $(shell command -v npm >/dev/null || echo npm)"
+	@$(MAKE) --no-print-directory demo-image
+	@$(python) -m bench.spawners
 
 soak:  ## 200,000 requests and 5,000 tunnels; memory and descriptors afterwards
 	@tools/prepare.sh

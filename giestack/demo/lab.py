@@ -1,7 +1,9 @@
 """Runs in a session of the demo: gets its home ready and becomes JupyterLab.
 
-``python -P -m giestack.demo.lab --socket=PATH --base-url=PATH [--interface=lab|doc]
-[--terminals=true|false]``. The home is ``$HOME``; the user's name is in ``$GIESTACK_USER``.
+``python -P -m giestack.demo.lab --socket=PATH|--port=PORT [--base-url=PATH]
+[--interface=lab|doc] [--terminals=true|false]``. The home is ``$HOME``; the user's name is in
+``$GIESTACK_USER``. A socket is for a process of this machine, a port for a container, whose
+image has this module and little else of giestack.
 
 JupyterLab starts in this very process: one start of an interpreter is enough.
 """
@@ -23,9 +25,14 @@ _WORDS = """\
 giestack has started this JupyterLab for you, and lets nobody else in: try this page's address as
 another user, or logged out.
 
-It runs as a process on that machine **without any isolation**: what you do here, you do as the
-user who started the demo. Press Shift+Enter in the next cell.
+{where} Press Shift+Enter in the next cell.
 """
+AS_PROCESS = """\
+It runs as a process on that machine **without any isolation**: what you do here, you do as the
+user who started the demo."""
+IN_CONTAINER = """\
+It runs in a container of its own. What is in this folder is kept when the container ends; anything
+else goes with it."""
 
 
 def lab_installed() -> bool:
@@ -33,10 +40,11 @@ def lab_installed() -> bool:
     return find_spec("jupyterlab") is not None and find_spec("ipykernel") is not None
 
 
-def prepare(home: Path) -> None:
+def prepare(home: Path, where: str) -> None:
     """Put a first notebook into a home that is new to JupyterLab; raise OSError.
 
-    Does nothing in a home that JupyterLab has been in, whatever has been deleted there.
+    Does nothing in a home that JupyterLab has been in, whatever has been deleted there. ``where``
+    says where it runs, in Markdown.
     """
     settings = home / ".jupyter" / UNASKED
     try:
@@ -46,24 +54,34 @@ def prepare(home: Path) -> None:
     name, text = NO_NEWS
     (settings / name).write_text(text, encoding="utf-8")
     if not (home / NOTEBOOK).exists():
-        (home / NOTEBOOK).write_text(notebook(_WORDS), encoding="utf-8")
+        (home / NOTEBOOK).write_text(notebook(_WORDS.format(where=where)), encoding="utf-8")
 
 
 def arguments(options: Namespace, home: Path, *, root: bool) -> list[str]:
     """Return JupyterLab's command line; ``root``: whether root is to run it.
 
-    Host and Origin checks and the protection against cross-site requests stay as they are in
-    Jupyter: giestack keeps the client's Host, and the demo is visited at loopback names only.
+    Origin checks and the protection against cross-site requests stay as they are in Jupyter:
+    giestack keeps the client's Host.
     """
+    if options.socket is None:
+        # Whatever name visitors use for giestack is right for a container.
+        place: dict[str, object] = {
+            "ServerApp.ip": "0.0.0.0",
+            "ServerApp.port": options.port,
+            "ServerApp.port_retries": 0,
+            "ServerApp.allow_remote_access": True,
+        }
+    else:
+        place = {"ServerApp.sock": options.socket}
     values = {
-        "ServerApp.sock": options.socket,
+        **place,
         "ServerApp.base_url": options.base_url,
         "ServerApp.root_dir": home,
         "ServerApp.open_browser": False,
         "ServerApp.allow_root": root,
         "ServerApp.terminals_enabled": options.terminals == "true",
-        "ServerApp.identity_provider_class": "giestack.demo.lab_identity.OwnerOfSocket",
-        "OwnerOfSocket.token": "",
+        "ServerApp.identity_provider_class": "giestack.demo.lab_identity.OwnerOfServer",
+        "OwnerOfServer.token": "",
         "LabApp.default_url": f"/{options.interface}",
         **QUIET,
         # Sockets in a private folder: what kernels print is not on a port that others reach.
@@ -75,8 +93,10 @@ def arguments(options: Namespace, home: Path, *, root: bool) -> list[str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run JupyterLab to its end; return the exit status."""
     parser = ArgumentParser(prog="giestack.demo.lab")
-    parser.add_argument("--socket", required=True)
-    parser.add_argument("--base-url", required=True)
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("--socket")
+    place.add_argument("--port", type=int)
+    parser.add_argument("--base-url", default="/")
     parser.add_argument("--interface", choices=("lab", "doc"), default="lab")
     parser.add_argument("--terminals", choices=("true", "false"), default="true")
     options = parser.parse_args(argv)
@@ -85,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     home = Path.home()
     try:
-        prepare(home)
+        prepare(home, AS_PROCESS if options.port is None else IN_CONTAINER)
     except OSError as error:
         print(f"{home} could not be prepared: {error}", file=sys.stderr)
     from jupyterlab.labapp import main as run

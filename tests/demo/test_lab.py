@@ -36,7 +36,7 @@ class LabCase(SynchronousTestCase):
 
 class PrepareTests(LabCase):
     def test_a_new_home(self) -> None:
-        lab.prepare(self.home)
+        lab.prepare(self.home, lab.AS_PROCESS)
         notebook = nbformat.read(self.home / "Welcome.ipynb", as_version=4)
         nbformat.validate(notebook)
         self.assertEqual(notebook.cells[1].source, "6*7")
@@ -44,16 +44,16 @@ class PrepareTests(LabCase):
         self.assertEqual(mode_of(self.settings.parent), 0o700)
 
     def test_a_home_that_was_used(self) -> None:
-        lab.prepare(self.home)
+        lab.prepare(self.home, lab.AS_PROCESS)
         (self.home / "Welcome.ipynb").unlink()
         self.settings.write_text("mine")
-        lab.prepare(self.home)
+        lab.prepare(self.home, lab.AS_PROCESS)
         self.assertFalse((self.home / "Welcome.ipynb").exists())
         self.assertEqual(self.settings.read_text(), "mine")
 
     def test_what_is_there_is_kept(self) -> None:
         (self.home / "Welcome.ipynb").write_text("mine")
-        lab.prepare(self.home)
+        lab.prepare(self.home, lab.AS_PROCESS)
         self.assertEqual((self.home / "Welcome.ipynb").read_text(), "mine")
 
 
@@ -84,7 +84,23 @@ class MainTests(LabCase):
         self.assertEqual(told["ServerApp.root_dir"], str(self.home))
         self.assertNotIn("ServerApp.ip", told)
         self.assertNotIn("ServerApp.allow_remote_access", told)
-        self.assertTrue((self.home / "Welcome.ipynb").exists())
+        self.assertIn("without any isolation", (self.home / "Welcome.ipynb").read_text())
+
+    def test_in_a_container(self) -> None:
+        self.assertEqual(lab.main(["--port=8888"]), 0)
+        words = self.runs.pop()
+        for word in (
+            "--ServerApp.ip=0.0.0.0",
+            "--ServerApp.port=8888",
+            "--ServerApp.port_retries=0",
+            "--ServerApp.allow_remote_access=True",
+            "--ServerApp.base_url=/",
+        ):
+            self.assertIn(word, words)
+        # Another port, or none, would be one that nobody knows; XSRF protection stays on.
+        self.assertNotIn("sock=", " ".join(words))
+        self.assertNotIn("xsrf", " ".join(words))
+        self.assertIn("container of its own", (self.home / "Welcome.ipynb").read_text())
 
     def test_choices(self) -> None:
         told = self.run_lab()
@@ -114,7 +130,9 @@ class MainTests(LabCase):
     def test_usage(self) -> None:
         for words in (
             [],
-            ["--socket=/s"],
+            ["--base-url=/"],
+            ["--socket=/s", "--port=8888"],
+            ["--port=http"],
             ["--socket=/s", "--base-url=/", "--interface=tree"],
             ["--socket=/s", "--base-url=/", "--terminals=perhaps"],
             ["--socket=/s", "--base-url=/", "--ServerApp.ip=0.0.0.0"],
