@@ -1,6 +1,7 @@
 """What the keys of ``spawner.engines`` must say together."""
 
 from collections.abc import Sequence
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from giestack.settings.places import is_loopback
@@ -32,6 +33,8 @@ def check_engines(engines: Sequence[Engine], report: Report) -> None:
         if engine.is_process:
             report.warn(f"{path}.docker_host", NO_ISOLATION)
             _check_process(path, engine, report)
+        else:
+            _check_address(path, engine, report)
 
 
 def _check_transport(path: str, engine: Engine, report: Report) -> None:
@@ -47,6 +50,27 @@ def _check_transport(path: str, engine: Engine, report: Report) -> None:
             f"{engine.docker_host} without tls gives everybody on that network this engine, which "
             "is as good as root there; add tls: {ca: FILE, cert: FILE, key: FILE}, or, if you "
             "mean it, insecure: true",
+        )
+
+
+def _check_address(path: str, engine: Engine, report: Report) -> None:
+    """For the name of a host Docker publishes ports at every address, without a word."""
+    host = engine.address or urlsplit(engine.docker_host).hostname
+    if not host or host == "localhost":
+        return
+    try:
+        address = ip_address(host)
+    except ValueError:
+        missing = "" if engine.address else "is missing: "
+        report.problem(
+            f"{path}.address",
+            f"{missing}{host} is a name, and Docker publishes ports at IP addresses; give the one "
+            "at which giestack reaches that host",
+        )
+        return
+    if address.is_unspecified:
+        report.problem(
+            f"{path}.address", f"{host} is every address: ports would be open to everybody"
         )
 
 

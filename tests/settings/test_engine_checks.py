@@ -13,7 +13,7 @@ class EngineCheckTests(CheckCase):
         self.assert_problem(self.engines(*keys), *words)
 
     def test_plain_tcp_is_refused_with_the_line_to_add(self) -> None:
-        for host in ("tcp://node7:2375", "tcp://10.0.0.7:2375", "tcp://[2001:db8::1]:2375"):
+        for host in ("tcp://10.0.0.7:2375", "tcp://[2001:db8::1]:2375"):
             self.assert_engines(
                 f"docker_host: '{host}'",
                 words=(f"spawner.engines[0].docker_host: {host} without tls gives everybody",),
@@ -25,15 +25,15 @@ class EngineCheckTests(CheckCase):
             "docker_host: 'tcp://127.0.0.1:2375'",
             "docker_host: 'tcp://[::1]:2375'",
             "docker_host: 'tcp://localhost:2375'",
-            "docker_host: 'tcp://node7:2375', insecure: true",
+            "docker_host: 'tcp://node7:2375', address: 10.0.0.7, insecure: true",
         ):
             self.assert_engines(keys)
 
     def test_tls(self) -> None:
         tls = "tls: {ca: c.pem, cert: c.pem, key: c.pem}"
-        self.assert_with_files(f"docker_host: 'tcp://node7:2376', {tls}")
+        self.assert_with_files(f"docker_host: 'tcp://10.0.0.7:2376', {tls}")
         self.assert_with_files(tls, "tls: is only for a docker_host that begins with tcp://")
-        half = "docker_host: 'tcp://node7:2376', tls: {ca: c.pem}"
+        half = "docker_host: 'tcp://10.0.0.7:2376', tls: {ca: c.pem}"
         self.assert_with_files(half, "tls: needs ca, cert and key")
 
     def assert_with_files(self, keys: str, *words: str) -> None:
@@ -41,6 +41,24 @@ class EngineCheckTests(CheckCase):
         self.assertEqual(len(found), len(words), found)
         for problem, word in zip(found, words, strict=True):
             self.assertIn(word, problem)
+
+    def test_ports_are_published_at_an_ip_address(self) -> None:
+        self.files = {"/etc/giestack/c.pem": ""}
+        tls = "docker_host: 'tcp://node7:2376', tls: {ca: c.pem, cert: c.pem, key: c.pem}"
+        for keys, words in (
+            (tls, ("engines[0].address: is missing: node7 is a name, and Docker publishes",)),
+            (f"{tls}, address: node7", ("engines[0].address: node7 is a name",)),
+            ("address: node7", ("engines[0].address: node7 is a name",)),
+            ("address: 0.0.0.0", ("engines[0].address: 0.0.0.0 is every address",)),
+            ("address: '::'", ("engines[0].address: :: is every address",)),
+            (f"{tls}, address: 10.0.0.7", ()),
+            ("address: localhost", ()),
+            ("docker_host: 'tcp://localhost:1'", ()),
+            ("docker_host: 'tcp://[::1]:1'", ()),
+        ):
+            found = problems(self.engines(keys), self.files)
+            self.assertEqual(len(found), len(words), found)
+            self.assertTrue(all(word in one for one, word in zip(found, words, strict=True)))
 
     def test_an_engine_is_named_once(self) -> None:
         self.assert_engines(

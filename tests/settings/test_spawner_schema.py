@@ -10,7 +10,7 @@ spawner:
     - name: far
       docker_host: tcp://node7:2376
       tls: {ca: ca.pem, cert: /c.pem, key: k.pem}
-      address: node7
+      address: 10.0.0.7
       labels: [gpu]
       drain: true
   profiles:

@@ -9,7 +9,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from giestack.settings.spawner_schema import Profile
 from giestack.spawner.engine import Launch
 from giestack.spawner.owner import Owner
-from giestack.spawner.templates import NAMES, fill, names_in, unknown_names, values_of
+from giestack.spawner.templates import (
+    NAMES,
+    OF_OWNER,
+    fill,
+    is_of_owner,
+    names_in,
+    unknown_names,
+    values_of,
+)
 
 ALICE = Owner("galaxy", 12, "f2db41e1fa331b3e", "alice", "alice@example.org")
 LAUNCH = Launch(
@@ -112,3 +120,9 @@ class NamesTests(SynchronousTestCase):
         text = "{options.rows} {options.row} {user} {users} {option.rows} {options}"
         self.assertEqual(unknown_names(text, options), ["options.row"])
         self.assertEqual(unknown_names(text, frozenset()), ["options.rows", "options.row"])
+
+    def test_what_hangs_on_an_owner(self) -> None:
+        for name in (*OF_OWNER, "options.rows"):
+            self.assertTrue(is_of_owner(f"a {{{name}}}"), name)
+        for name in (*sorted(NAMES - OF_OWNER), "other", "users"):
+            self.assertFalse(is_of_owner(f"a {{{name}}} user"), name)

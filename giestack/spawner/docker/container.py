@@ -1,6 +1,7 @@
 """The description of a container, from which Docker makes it."""
 
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
 from math import ceil
 
 from giestack.settings.spawner_schema import Profile
@@ -47,8 +48,8 @@ def container_body(
     It holds no secret but what the environment has.
 
     :param network: name of the network that it is in.
-    :param publish_at: the address of the engine's host at which its port is published; Docker
-        chooses the number.
+    :param publish_at: the IP address of the engine's host at which its port is published; Docker
+        chooses the number. "": it is not published.
     :param gpus: ids of the GPUs that it gets.
     :param slot: it is nobody's yet; its command must not have templates of its owner.
     :raises EngineError: the profile asks for what there is not.
@@ -63,7 +64,7 @@ def container_body(
         "StopTimeout": ceil(profile.stop_timeout),
         "HostConfig": {
             "NetworkMode": network,
-            "PortBindings": {port: [{"HostIp": publish_at, "HostPort": ""}]},
+            "PortBindings": _published(port, publish_at),
             "PublishAllPorts": False,
             "Mounts": [mount.described() for mount in mounts],
             "DeviceRequests": [gpu_request(gpus)] if gpus else [],
@@ -92,6 +93,22 @@ def limits_of(profile: Profile) -> dict[str, object]:
         "NanoCpus": round(profile.cpus * 1e9),
         "PidsLimit": profile.pids,
     }
+
+
+def _published(port: str, at: str) -> dict[str, object]:
+    if not at:
+        return {}
+    try:
+        address = ip_address("127.0.0.1" if at == "localhost" else at)
+    except ValueError:
+        address = None
+    # For anything else Docker would publish the port at every address without a word.
+    if address is None or address.is_unspecified:
+        raise EngineError(
+            f"Ports can't be published at {at}: the engine's address in giestack.yml must be an IP "
+            "address of its host."
+        )
+    return {port: [{"HostIp": str(address), "HostPort": ""}]}
 
 
 def _limits(profile: Profile) -> dict[str, object]:

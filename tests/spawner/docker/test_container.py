@@ -75,6 +75,15 @@ class BodyTests(SynchronousTestCase):
         self.assertIs(body["HostConfig"]["PublishAllPorts"], False)
         self.assertEqual(port_of(Profile(port=80)), "80/tcp")
 
+    def test_its_port_is_never_published_everywhere(self) -> None:
+        for at in ("0.0.0.0", "::", "node7", "node7.example", "127.0.0.1:80", "127.1", " "):
+            error = self.assertRaises(EngineError, body_of, publish_at=at)
+            self.assertIn("must be an IP address", str(error))
+        for at, host in (("localhost", "127.0.0.1"), ("::1", "::1"), ("10.1.2.3", "10.1.2.3")):
+            bindings = body_of(publish_at=at)["HostConfig"]["PortBindings"]
+            self.assertEqual(bindings["8888/tcp"][0]["HostIp"], host)
+        self.assertEqual(body_of(publish_at="")["HostConfig"]["PortBindings"], {})
+
     def test_it_is_in_its_network(self) -> None:
         self.assertEqual(body_of(network="other")["HostConfig"]["NetworkMode"], "other")
 
