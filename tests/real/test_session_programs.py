@@ -6,6 +6,7 @@ The programs are stand-ins that need of a proxy what the real ones need.
 import json
 import socket
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -113,6 +114,31 @@ class RStudioTests(ProgramCase):
             while data := connection.recv(65536):
                 said += data
         return said.decode()
+
+
+class KeyTests(ProgramCase):
+    def test_a_key_to_galaxys_api(self):
+        sessions = self.start(profiles={"plain": {**PLAIN, "title": "Page", "api_key": True}})
+        # Galaxy has made one for alice.
+        session = sessions.ready("plain")
+        with closing(self.galaxy.connect()) as database, database:
+            database.execute("UPDATE api_keys SET deleted = 1")
+        sessions.api(f"sessions/{session['id']}/restart", method="POST")
+        told = sessions.until_it_is(session, "failed")
+        self.assertIn("API key", told["reason"])
+        self.assertIn("Preferences", told["reason"])
+        told = json.dumps(told) + sessions.program.output
+        self.assertNotIn("a" * 32, told)
+
+
+class HeaderTests(ProgramCase):
+    def test_what_no_header_can_hold_is_not_even_started(self):
+        profile = {**PLAIN, "title": "Page", "headers": {"X-Name": "{options.name}"}}
+        profile["options"] = {"name": {"type": "text", "default": "Łódź"}}
+        sessions = self.start(profiles={"plain": profile})
+        told = sessions.until_it_is(sessions.request("plain"), "failed")
+        self.assertIn("{options.name} in the header “X-Name”", told["reason"])
+        sessions.until_nothing_runs()
 
 
 class EtherCalcTests(ProgramCase):
