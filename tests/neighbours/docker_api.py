@@ -1,5 +1,6 @@
 """Docker's API as tests use it beside giestack's own client: blocking, one request at a time."""
 
+import base64
 import http.client
 import ipaddress
 import json
@@ -28,14 +29,19 @@ class DockerApi:
         *,
         data: bytes | Iterable[bytes] | None = None,
         seconds: float = 60,
+        auth: str = "",
         **query: str,
     ) -> tuple[int, Any]:
         """The status, and the answer: JSON, a list of the lines of a stream of it, or text.
+
+        :param auth: JSON for the registry, as X-Registry-Auth has it.
 
         OSError where nobody answers in time.
         """
         connection = _Connection(self.socket, seconds)
         headers = {"Content-Type": "application/json"} if body is not None else {}
+        if auth:
+            headers["X-Registry-Auth"] = base64.urlsafe_b64encode(auth.encode()).decode()
         url = path + (f"?{urlencode(query)}" if query else "")
         try:
             content = json.dumps(body).encode() if body is not None else data

@@ -51,7 +51,7 @@ PASSWD = "root:x:0:0::/:/bin/sh\nsomebody:x:1000:1000::/home/somebody:/bin/sh\n"
 
 def have_tools_image(engine: DockerApi) -> str:
     """See to it that an engine has the image; its tag."""
-    packed = _packed()
+    packed = packed_tools()
     version = hashlib.sha256(packed).hexdigest()[:16]
     if not engine.has_image(IMAGE, f"giestack-test.version={version}"):
         changes = [
@@ -65,7 +65,7 @@ def have_tools_image(engine: DockerApi) -> str:
     return IMAGE
 
 
-def _packed() -> bytes:
+def packed_tools() -> bytes:
     if not BUSYBOX.exists():
         raise RuntimeError("busybox is not installed (Debian: apt install busybox-static)")
     applets = subprocess.run(
