@@ -12,7 +12,14 @@ from twisted.internet.defer import Deferred
 from giestack.docker.credentials import Credentials, runner
 from giestack.docker.docker import Docker
 from giestack.docker.endpoint import agent_for
-from giestack.docker.location import Location, LocationError, TlsFiles, config_folder, located
+from giestack.docker.location import (
+    Location,
+    LocationError,
+    TlsFiles,
+    config_folder,
+    located,
+    location_of,
+)
 from giestack.settings.spawner_schema import Engine as EngineSettings
 from giestack.settings.spawner_schema import EngineTls
 from giestack.spawner.docker.claims import Claims
@@ -40,7 +47,7 @@ def configured_or_default(
 ) -> Sequence[EngineSettings]:
     """The engines; without any the one that Docker's own client would use.
 
-    :raises ValueError: that can't be found out; says what is wrong.
+    :raises ValueError: that can't be found out, or is open to everybody; says what helps.
     """
     if engines:
         return engines
@@ -48,18 +55,23 @@ def configured_or_default(
         at = located(environ, home)
     except LocationError as error:
         raise ValueError(str(error)) from None
+    if at.is_exposed:
+        raise ValueError(
+            f"{at.url} without TLS gives everybody on that network this engine, which is as good "
+            "as root there. Use TLS (DOCKER_TLS_VERIFY, DOCKER_CERT_PATH), or, if you mean it, "
+            f"write spawner.engines: [{{name: docker, docker_host: '{at.url}', insecure: true}}]"
+        )
     tls = (
         EngineTls() if at.tls is None else EngineTls(ca=at.tls.ca, cert=at.tls.cert, key=at.tls.key)
     )
     return [EngineSettings(name=DEFAULT_NAME, docker_host=at.url, tls=tls)]
 
 
-def location_of(engine: EngineSettings) -> Location:
-    """Where an engine is."""
+def _location(engine: EngineSettings) -> Location:
     tls = engine.tls
     if tls.ca is None or tls.cert is None or tls.key is None:
-        return Location(engine.docker_host)
-    return Location(engine.docker_host, TlsFiles(tls.ca, tls.cert, tls.key))
+        return location_of(engine.docker_host)
+    return location_of(engine.docker_host, TlsFiles(tls.ca, tls.cert, tls.key))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +114,9 @@ class Workshop:
         return self._docker(engine)
 
     def _docker(self, engine: EngineSettings) -> Engine:
-        location, reactor = location_of(engine), self.reactor
+        reactor = self.reactor
         try:
+            location = _location(engine)
             agent = agent_for(reactor, location)
         except LocationError as error:
             raise ValueError(f"Engine {engine.name}: {error}") from None
@@ -147,9 +160,14 @@ class Workshop:
             gpus=engine.gpus,
             data_dir=self.data_dir,
             socket=socket,
+            resolve=self._resolve,
             figures=figures,
             pool=pool,
         )
+
+    async def _resolve(self, name: str) -> str:
+        found: str = await self.reactor.resolve(name)
+        return found
 
 
 def _never() -> bool:

@@ -19,6 +19,10 @@ ROOMS: dict[str, set[str]] = {
     "giestack.proxy": set(),
     "giestack.settings": {
         "giestack.routing",
+        "giestack.docker.references",
+        "giestack.spawner.docker.files",
+        "giestack.spawner.docker.grants",
+        "giestack.spawner.docker.volume_names",
         "giestack.spawner.options",
         "giestack.spawner.templates",
     },
@@ -68,6 +72,7 @@ PURE = (
     "giestack/spawner/docker/environment.py",
     "giestack/spawner/docker/files.py",
     "giestack/spawner/docker/gpus.py",
+    "giestack/spawner/docker/grants.py",
     "giestack/spawner/docker/labels.py",
     "giestack/spawner/docker/volume_names.py",
     "giestack/spawner/entrance.py",

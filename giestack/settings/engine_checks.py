@@ -54,23 +54,15 @@ def _check_transport(path: str, engine: Engine, report: Report) -> None:
 
 
 def _check_address(path: str, engine: Engine, report: Report) -> None:
-    """For the name of a host Docker publishes ports at every address, without a word."""
-    host = engine.address or urlsplit(engine.docker_host).hostname
-    if not host or host == "localhost":
-        return
     try:
-        address = ip_address(host)
+        everywhere = ip_address(engine.address or "127.0.0.1").is_unspecified
     except ValueError:
-        missing = "" if engine.address else "is missing: "
+        # A name, which is looked up at start.
+        return
+    if everywhere:
         report.problem(
             f"{path}.address",
-            f"{missing}{host} is a name, and Docker publishes ports at IP addresses; give the one "
-            "at which giestack reaches that host",
-        )
-        return
-    if address.is_unspecified:
-        report.problem(
-            f"{path}.address", f"{host} is every address: ports would be open to everybody"
+            f"{engine.address} is every address: ports would be open to everybody",
         )
 
 
