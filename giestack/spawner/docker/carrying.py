@@ -29,7 +29,7 @@ def put_files(folder: int, files: Mapping[str, str]) -> None:
             raise ValueError(name)
         new = f".{os.urandom(8).hex()}"
         with open(os.open(new, _NEW_FILE, 0o600, dir_fd=folder), "wb") as file:
-            file.write(text.encode())
+            file.write(text.encode("utf-8", "surrogatepass"))
             os.fchmod(file.fileno(), 0o444)
         os.rename(new, name, src_dir_fd=folder, dst_dir_fd=folder)
 
