@@ -23,17 +23,18 @@ def certificate(
     hosts: Sequence[str] = HERE,
     begins: datetime.timedelta = -DAY,
     ends: datetime.timedelta = DAY,
+    purpose: x509.ObjectIdentifier | None = None,
 ) -> tuple[Path, Path, Any]:
     """A certificate and its key, as files; signed by itself or by ``signer``.
 
     It is for this machine unless ``hosts`` says otherwise; ``begins`` and ``ends`` count from
-    now.
+    now; with a ``purpose`` it serves no other.
     """
     key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
     issuer_name, issuer_key = signer or (subject, key)
-    made = (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer_name)
@@ -46,8 +47,10 @@ def certificate(
             x509.SubjectAlternativeName([_name_of(host) for host in hosts]),
             critical=False,
         )
-        .sign(issuer_key, hashes.SHA256())
     )
+    if purpose is not None:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=True)
+    made = builder.sign(issuer_key, hashes.SHA256())
     certificate_file, key_file = folder / f"{name}.pem", folder / f"{name}.key"
     certificate_file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     key_file.write_bytes(

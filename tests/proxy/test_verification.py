@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL
 from service_identity import VerificationError
 from twisted.internet import reactor as global_reactor  # noqa: TID251 - real sockets
@@ -106,6 +107,10 @@ class CertificateTests(TestCase):
         old, _, signer = certificate(self.folder, "old", begins=-2 * DAY, ends=-DAY)
         port = await self.server_with(*certificate(self.folder, "backend", signer)[:2])
         await self.refused(port, "has expired", ca_file=old)
+
+    async def test_one_for_another_purpose(self) -> None:
+        port = await self.server(purpose=ExtendedKeyUsageOID.CLIENT_AUTH)
+        await self.refused(port, "has a certificate that is refused (OpenSSL's verification error")
 
     async def test_one_that_no_authority_may_sign(self) -> None:
         chain, _, signer = certificate(self.folder, "backend", self.signer)
