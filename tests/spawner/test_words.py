@@ -1,11 +1,12 @@
 """What is said to people about their sessions."""
 
+from collections.abc import Mapping
 from typing import get_args
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.settings.spawner_schema import Profile
-from giestack.spawner.admission import Waiting
+from giestack.spawner.admission import Lack, Waiting
 from giestack.spawner.engine import Ended
 from giestack.spawner.view import State
 from giestack.spawner.words import (
@@ -35,11 +36,12 @@ class WordTests(SynchronousTestCase):
         self.assertIn("Stop one", message_of("queued", "R", False, Waiting(3, "own"), ""))
 
     def test_what_an_engine_lacks(self) -> None:
-        for lack, words in (
-            ("memory", "until memory is free on the engine"),
-            ("gpus", "until a GPU is free"),
-            ("engine", "until the engine can be reached again"),
-        ):
+        told: Mapping[Lack, str] = {
+            "memory": "until memory is free on the engine",
+            "gpus": "until a GPU is free",
+            "engine": "until the engine can be reached again",
+        }
+        for lack, words in told.items():
             first = message_of("queued", "R", False, Waiting(1, lack), "")
             self.assertEqual(first, f"R waits {words}")
             third = message_of("queued", "R", False, Waiting(3, lack), "")
