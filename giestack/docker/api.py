@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from treq.client import HTTPClient
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.web.client import RequestTransmissionFailed, ResponseFailed
 from twisted.web.http_headers import Headers
@@ -17,7 +17,7 @@ from giestack.docker.answer import LARGEST, Answer, read, read_some, refusal
 from giestack.docker.endpoint import EngineAgent, Stale
 from giestack.docker.errors import DockerError, Unreachable
 from giestack.docker.lines import Receiver
-from giestack.docker.request import Content, Request
+from giestack.docker.request import Request, produced
 from giestack.docker.streams import Stream
 
 OURS = (1, 44)
@@ -211,16 +211,21 @@ class Api:
         if isinstance(body, Mapping):
             headers.setRawHeaders("Content-Type", ["application/json"])
             body = json.dumps(body).encode()
+        data = None if body is None else produced(body)
         try:
             response: IResponse = await self._http.request(
                 request.method,
                 url,
                 headers=headers,
-                data=Content(body) if isinstance(body, bytes) else body,
+                data=data,
                 allow_redirects=False,
                 unbuffered=True,
                 reactor=self.clock,
             )
+        except CancelledError:
+            if data is not None:
+                data.stop()
+            raise
         except (ConnectError, ConnectionClosed, ResponseFailed, RequestTransmissionFailed) as error:
             raise Unreachable(f"the engine gives no answer: {error}") from None
         return response

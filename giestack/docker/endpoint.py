@@ -23,6 +23,7 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
     ITCPTransport,
 )
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.web.client import (
     URI,
@@ -45,6 +46,7 @@ IDLE_TIMEOUT = 30
 """Seconds for which an idle connection is kept: less than engines and what is in front keep it."""
 IDLE_CONNECTIONS = 8
 
+_CANCELLED = (CancelledError, ConnectingCancelledError)
 _REMEDIES = {
     errno.ENOENT: "does an engine run there?",
     errno.ECONNREFUSED: "does an engine run there?",
@@ -88,6 +90,7 @@ class EngineAgent:
     """
 
     def __init__(self, reactor: Any, location: Location, endpoint: IStreamClientEndpoint) -> None:
+        self._reactor = reactor
         self._location = location
         self._pool = HTTPConnectionPool(reactor, persistent=True)
         self._pool.cachedConnectionTimeout = IDLE_TIMEOUT
@@ -115,14 +118,16 @@ class EngineAgent:
 
     async def close(self) -> None:
         """End all connections; returns when they are gone."""
+        # A connection that is just being lost, which may be why this is called, can't be aborted.
+        await deferLater(self._reactor, 0)
         await self._pool.closeCachedConnections()
         await gatherResults([connection.abort() for connection in self._lines.laid])
 
     def _failed(self, failure: Failure, line: "_Line") -> Failure:
-        if failure.check(CancelledError, ConnectingCancelledError):
+        if any(isinstance(cause, _CANCELLED) for cause in _causes(failure)):
             raise CancelledError
         if isinstance(failure.value, RequestGenerationFailed):
-            reason: Failure = failure.value.reasons[0]
+            reason: Failure = failure.value.reasons[0]  # what produces the body has failed
             return reason
         if not line.is_new and failure.check(ResponseNeverReceived, RequestTransmissionFailed):
             # Others that were kept as long have most probably gone the same way.
@@ -187,7 +192,8 @@ def _words(failure: Failure, location: Location) -> str:
         if isinstance(cause, ConnectError):
             return _connect_words(cause, location)
         if isinstance(cause, ConnectionClosed):
-            return f"{location.url} has closed the connection before its answer was complete"
+            hint = "" if location.is_socket or location.tls else "; does it want TLS?"
+            return f"{location.url} has closed the connection before its answer was complete{hint}"
     return f"{location.url} gives no answer that can be read: {failure.getErrorMessage()[:200]}"
 
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IConsumer
+from twisted.python.components import proxyForInterface
+from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
@@ -58,6 +60,11 @@ def segment(name: str) -> str:
     return quote(name, safe="")
 
 
+def produced(body: Upload) -> "Body":
+    """What sends a body."""
+    return Body(Content(body) if isinstance(body, bytes) else body)
+
+
 @implementer(IBodyProducer)
 class Content:
     """Bytes that are sent, all at once."""
@@ -78,3 +85,28 @@ class Content:
 
     def stopProducing(self) -> None:
         """All was given at once."""
+
+
+class Body(proxyForInterface(IBodyProducer)):  # type: ignore[misc]
+    """A producer that is stopped, too, when its request is cancelled."""
+
+    _is_at_work = False
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        self._is_at_work = True
+        producing: Deferred[None] = self.original.startProducing(consumer)
+        return producing.addBoth(self._done)
+
+    def stopProducing(self) -> None:
+        self._is_at_work = False
+        self.original.stopProducing()
+
+    def stop(self) -> None:
+        """Nobody wants it any more."""
+        if self._is_at_work:
+            self.stopProducing()
+
+    def _done(self, result: Any) -> Any:
+        if not isinstance(result, Failure) or not result.check(CancelledError):
+            self._is_at_work = False
+        return result

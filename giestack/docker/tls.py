@@ -15,7 +15,12 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IStreamClientEndpoint,
 )
-from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
+from twisted.internet.ssl import (
+    Certificate,
+    CertificateOptions,
+    optionsForClientTLS,
+    trustRootFromCertificates,
+)
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
@@ -39,19 +44,25 @@ def options_of(host: str, files: TlsFiles) -> IOpenSSLClientConnectionCreator:
         raise LocationError(f"{files.key} holds no private key in PEM") from None
     if key.public_key() != ours.public_key():
         raise LocationError(f"{files.key} is not the key of the certificate {files.cert}")
+    own: dict[str, Any] = {
+        "privateKey": PKey.from_cryptography_key(key),  # type: ignore[arg-type]
+        "certificate": X509.from_cryptography(ours),
+        "extraCertChain": [X509.from_cryptography(read) for read in chain],
+    }
     try:
-        options: IOpenSSLClientConnectionCreator = optionsForClientTLS(
-            host,
-            trustRootFromCertificates([_twisted(read) for read in authorities]),
-            extraCertificateOptions={
-                "privateKey": PKey.from_cryptography_key(key),  # type: ignore[arg-type]
-                "certificate": X509.from_cryptography(ours),
-                "extraCertChain": [X509.from_cryptography(read) for read in chain],
-            },
-        )
-    except (SSL.Error, TypeError, ValueError) as error:
-        raise LocationError(f"{files.cert} can't be used: {error}") from None
+        CertificateOptions(**own).getContext()  # else it is looked at when a connection is made
+    except SSL.Error as error:
+        raise LocationError(f"{files.cert} can't be used: {_words(error)}") from None
+    trust = trustRootFromCertificates([_twisted(read) for read in authorities])
+    options: IOpenSSLClientConnectionCreator = optionsForClientTLS(
+        host, trust, extraCertificateOptions=own
+    )
     return options
+
+
+def _words(error: SSL.Error) -> str:
+    reasons = error.args[0] if error.args else ()
+    return ", ".join(str(reason[-1]) for reason in reasons)
 
 
 def _certificates(file: Path) -> list[Read]:
