@@ -2,11 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock, TimeoutError, succeed
+from twisted.internet.error import DNSLookupError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -116,16 +118,19 @@ class DockerEngine:
         gpus: Sequence[str],
         data_dir: Path,
         socket: Path | None = None,
+        resolve: Callable[[str], Awaitable[str]] | None = None,
         figures: Figures | None = None,
         pool: Callable[[Making], WarmPool] | None = None,
     ) -> None:
         """
-        :param publish_at: address of the engine's host at which ports are published, and reached.
+        :param publish_at: IP address or name of the engine's host, at which ports are published
+            and reached.
         :param memory: bytes that all sessions may use together; None: nine tenths of what the
             engine's machine has; 0: no limit.
         :param gpus: Docker's ids of those to hand out.
         :param data_dir: giestack's own folder, which no session may mount; nor the engine's
             ``socket``.
+        :param resolve: finds the IP address of a name; None: ``publish_at`` is an address.
         :param figures: those that the client counts in.
         :param pool: makes the warm pool.
         """
@@ -145,10 +150,12 @@ class DockerEngine:
         self._clock = clock
         self._docker = docker
         self._memory = memory
+        self._publish_at = publish_at
+        self._resolve = resolve
         self._pool = warm = pool(self.making) if pool is not None else None
         if warm is not None:
             self.figures.watch(warm.hits, lambda: warm.slots)
-        self._sessions = Sessions(name, clock, self.making, self._pool, gpus, publish_at)
+        self._sessions = Sessions(name, clock, self.making, self._pool, gpus)
         filters = {"type": ["container"], "event": ["die", "oom"], "label": [names.filter]}
         self._watching = Watching(clock, docker, filters, self._sessions)
         self._turn = DeferredLock()
@@ -187,6 +194,7 @@ class DockerEngine:
             if not self._open:
                 self._sessions.ended = ended
                 try:
+                    self.making.publish_at = await self._address()
                     await self._watching.open()
                 except DockerError as error:
                     self._sessions.lost(error)
@@ -212,6 +220,7 @@ class DockerEngine:
                     await closing.addTimeout(_CLOSE_SECONDS, self._clock)
                 except TimeoutError:
                     self.log.warn("Not all warm containers of {name} are gone", name=self.name)
+            self.making.close()
             await self._docker.close()
 
         return apart(self._turn.run(lambda: Deferred.fromCoroutine(give_up())))
@@ -305,6 +314,23 @@ class DockerEngine:
             return await troubles_of(self.name, profiles, self.room, self.making)
 
         return Deferred.fromCoroutine(troubles())
+
+    async def _address(self) -> str:
+        """Where to publish: Docker takes what is no IP address for all that its host has."""
+        try:
+            return str(ip_address(self._publish_at))
+        except ValueError:
+            pass
+        try:
+            if self._resolve is None:
+                raise OSError("nobody looks it up")
+            return str(ip_address(await self._resolve(self._publish_at)))
+        except (OSError, DNSLookupError, ValueError) as error:
+            raise DockerError(
+                0,
+                f"no IP address is known for {self._publish_at}, where its ports are to be "
+                f"reached ({error}); give one as the engine's address",
+            ) from None
 
     def _found(self) -> list[Found]:
         return [session.found() for session in self._sessions.known.values()]

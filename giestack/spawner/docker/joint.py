@@ -46,6 +46,11 @@ class Joint(Generic[T]):
             work.addBoth(self._done, work)
         return waiting
 
+    def cancel(self) -> None:
+        """End the work, for all who wait."""
+        if self._work is not None:
+            self._work.cancel()
+
     def _leave(self, waiting: Deferred[T]) -> None:
         self._waiting.remove(waiting)
         waiting.errback(CancelledError())

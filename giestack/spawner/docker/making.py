@@ -72,6 +72,7 @@ class Making:
     :ivar pulls: the images that are being fetched.
     :ivar network: finds networks.
     :ivar hidden: folders and sockets of the engine's host that no session may mount.
+    :ivar publish_at: the IP address at which ports are published, and reached.
     :ivar containers: ids of the containers of sessions and slots, by the ids of these.
     """
 
@@ -88,7 +89,7 @@ class Making:
     ) -> None:
         """
         :param name: that of the engine.
-        :param publish_at: the address at which ports are published, and reached.
+        :param publish_at: the IP address at which ports are published, and reached.
         :param hidden: folders and sockets of the engine's host that no session may mount.
         :param received: is told how many more bytes of an image have come.
         """
@@ -99,7 +100,7 @@ class Making:
         self.containers: dict[str, str] = {}
         self._name = name
         self._clock = clock
-        self._publish_at = publish_at
+        self.publish_at = publish_at
         self.hidden = hidden
         self._removing = Removing(clock, docker.containers, docker.volumes, names)
         self._works: dict[str, _Work] = {}
@@ -154,11 +155,18 @@ class Making:
         step = self._steps.get(session_id)
 
         async def remove() -> None:
-            with in_words(self._name, "to remove the container"):
-                await self._removing.remove(session_id, grace, step)
+            try:
+                with in_words(self._name, "to remove the container"):
+                    await self._removing.remove(session_id, grace, step)
+            except CancelledError:
+                raise EngineError("The engine was closed.") from None
             self.containers.pop(session_id, None)
 
         return apart(Deferred.fromCoroutine(remove()))
+
+    def close(self) -> None:
+        """Give up removals that are under way; what they have begun is found again."""
+        self._removing.close()
 
     async def _create(self, work: "_Work") -> str:
         launch, session_id = work.launch, work.launch.session_id
@@ -204,7 +212,7 @@ class Making:
             launch,
             names=self.names,
             network=network,
-            publish_at=self._publish_at,
+            publish_at=self.publish_at,
             environment=environment,
             mounts=mounts,
             gpus=work.gpus,
@@ -254,7 +262,7 @@ class Making:
             state = details.get("State") or {}
             if not state.get("Running"):
                 raise EndedAtOnce(ended_as(state, launch.profile.memory))
-            address = address_of(launch, details, self._publish_at)
+            address = address_of(launch, details, self.publish_at)
             if address is not None:
                 return Made(container, address, details)
         raise EngineError(f"Docker does not publish the port {launch.profile.port}.")

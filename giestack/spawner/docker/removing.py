@@ -72,6 +72,11 @@ class Removing:
         removal.hurry(grace)
         return removal.joint.wait()
 
+    def close(self) -> None:
+        """Give up all that is under way."""
+        for removal in list(self._removals.values()):
+            removal.joint.cancel()
+
     async def settled(self, session_id: str) -> None:
         """Return when no removal of this session is under way."""
         removal = self._removals.get(session_id)
@@ -92,7 +97,7 @@ class Removing:
             labels = [self._names.filter, f"{SESSION}={session_id}"]
             # Docker says that it is done also when it is somebody else who does it just now.
             for turn in range(_ROUNDS):
-                if turn:
+                if turn > 1:
                     await deferLater(self._clock, _PAUSE)
                 if await self._is_gone(labels, removal):
                     return

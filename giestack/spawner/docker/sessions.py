@@ -91,7 +91,6 @@ class Sessions:
         making: Making,
         pool: "WarmPool | None",
         gpus: Sequence[str],
-        publish_at: str,
     ) -> None:
         self.known: dict[str, Session] = {}
         self.gpus = Gpus(gpus)
@@ -103,7 +102,6 @@ class Sessions:
         self._clock = clock
         self._making = making
         self._pool = pool
-        self._publish_at = publish_at
         self._taken_up = False
         self._out_of_memory: dict[str, float] = {}
         self._strangers: dict[str, float] = {}
@@ -228,7 +226,7 @@ class Sessions:
             except NotFound:
                 self.forget(session)
                 continue
-            session.runs_as(details, address_of(found.launch, details, self._publish_at))
+            session.runs_as(details, address_of(found.launch, details, self._making.publish_at))
             if session.address is None:
                 session.over = True
             else:
