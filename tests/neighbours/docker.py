@@ -11,6 +11,7 @@ A `Dockerd` of one's own may be stopped, killed and started again.
 import atexit
 import ctypes
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -32,6 +33,7 @@ from tests.neighbours.docker_traces import (
     remove_traces,
     run,
     sweep,
+    traces,
 )
 from tests.neighbours.program import accepts, eventually, free_port
 from tests.neighbours.tools_image import have_tools_image
@@ -84,7 +86,9 @@ class Engine:
 class Dockerd(Engine):
     """An engine of one's own. `start` it, and `end` it in any case."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, live_restore: bool = False) -> None:
+        """``live_restore``: its containers go on without it."""
+        self._settings = {"live-restore": True} if live_restore else {}
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         with _alone():
             self._filter = None if other_engines() else Filter()
@@ -116,7 +120,7 @@ class Dockerd(Engine):
     def start(self) -> "Dockerd":
         """Start it, and wait until it answers."""
         folder, tls = self.folder, self._tls
-        (folder / "daemon.json").write_text("{}", encoding="ascii")
+        (folder / "daemon.json").write_text(json.dumps(self._settings), encoding="ascii")
         # Never --default-address-pool: with it, each further start deletes docker0, whosever it is.
         command = [
             "dockerd",
@@ -196,6 +200,10 @@ class Dockerd(Engine):
             remove_traces(self.folder, self._network)
             if self._filter is not None and not other_engines():
                 self._filter.restore()
+
+    def left(self) -> list[str]:
+        """Processes and mounts of it that there are; when it has ended: none."""
+        return traces(self.folder)
 
 
 class _Reused(Engine):

@@ -154,6 +154,12 @@ def remove_traces(folder: Path, network: ipaddress.IPv4Network) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def traces(folder: Path) -> list[str]:
+    """What runs and what is mounted of an engine with its data in that folder."""
+    found = [f"process {pid}" for pid in _processes_of(folder)]
+    return found + [f"mount {path}" for path in mounts() if path.startswith(f"{folder}/")]
+
+
 def _processes_of(folder: Path) -> Iterator[int]:
     """The engine's own, its docker-proxies, and what runs in its containers."""
     for pid, words in processes():

@@ -66,6 +66,7 @@ def have_tools_image(engine: DockerApi) -> str:
 
 
 def packed_tools() -> bytes:
+    """The files of the image, as a tar."""
     if not BUSYBOX.exists():
         raise RuntimeError("busybox is not installed (Debian: apt install busybox-static)")
     applets = subprocess.run(
