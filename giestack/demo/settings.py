@@ -4,18 +4,21 @@ import site
 import sys
 from typing import Any
 
+from giestack.demo.docker_probe import Containers
 from giestack.demo.host import ADMIN_USERS
+from giestack.demo.image.recipe import HOME, LAB, PORT
 from giestack.demo.lab import HOW_TO_INSTALL, lab_installed
 
 _DESCRIPTION = "Notebooks, terminals and a text editor, with Python."
 
 
-def demo_settings(port: int = 8800) -> dict[str, Any]:
+def demo_settings(port: int = 8800, containers: Containers | None = None) -> dict[str, Any]:
     """Return what a configuration file for the demo would hold, as YAML would give it.
 
     Paths are relative to the demo's folder; the secret stays in its file there. One port of
-    127.0.0.1 is all that is listened on. Where JupyterLab is not installed, its profile says
-    what helps.
+    127.0.0.1 is all that is listened on. Sessions are containers of an engine that has the
+    image, else processes of this machine; where these can't be, because JupyterLab is not
+    installed, its profile says what helps.
     """
     return {
         "galaxy": {
@@ -29,32 +32,58 @@ def demo_settings(port: int = 8800) -> dict[str, Any]:
             "interactivetools_auth": "owner",
             "session_maps": ["interactivetools_map.sqlite"],
         },
-        "spawner": {
-            "engines": [{"name": "local", "docker_host": "process:"}],
-            "profiles": [_jupyter()],
-        },
+        "spawner": _processes() if containers is None else _containers(containers),
         "admin": {"listen": []},
         "data_dir": "var",
     }
 
 
-def _jupyter() -> dict[str, Any]:
-    """The profile of JupyterLab on a UNIX socket, which giestack alone gets to."""
+def _processes() -> dict[str, Any]:
+    """JupyterLab on a UNIX socket, which giestack alone gets to."""
     env = {"GIESTACK_USER": "{username}"}
     if site.ENABLE_USER_SITE:
         # HOME is the session's; what was installed with pip --user is in another one.
         env["PYTHONUSERBASE"] = site.getuserbase()
+    profile = _jupyter(sys.executable, "-P", "-m", "giestack.demo.lab", "--socket={socket}")
+    if not lab_installed():
+        profile["description"] = f"{HOW_TO_INSTALL}."
+    return {
+        "engines": [{"name": "local", "docker_host": "process:"}],
+        "profiles": [{**profile, "env": env}],
+    }
+
+
+def _containers(containers: Containers) -> dict[str, Any]:
+    """JupyterLab in a container; what is in its home stays when that ends."""
+    engine = {"name": "docker", "docker_host": containers.docker_host}
+    return {
+        "engines": [engine | ({"tls": dict(containers.tls)} if containers.tls else {})],
+        "profiles": [
+            {
+                **_jupyter(*LAB, "--port={port}"),
+                "image": containers.image,
+                "port": PORT,
+                "env": {"GIESTACK_USER": "{username}"},
+                "volumes": {"giestack-demo-home-{user}": HOME},
+                "memory": "2G",
+                "warm": 1,
+            }
+        ],
+    }
+
+
+def _jupyter(*command: str) -> dict[str, Any]:
+    """What the profile says wherever it runs."""
     return {
         "name": "jupyter",
         "title": "JupyterLab",
-        "description": _DESCRIPTION if lab_installed() else f"{HOW_TO_INSTALL}.",
+        "description": _DESCRIPTION,
         "path": "/",
         "command": [
-            *(sys.executable, "-P", "-m", "giestack.demo.lab"),
-            *("--socket={socket}", "--base-url={base_url}"),
-            *("--interface={options.interface}", "--terminals={options.terminals}"),
+            *command,
+            *("--base-url={base_url}", "--interface={options.interface}"),
+            "--terminals={options.terminals}",
         ],
-        "env": env,
         "idle_timeout": 3600,
         "options": {
             "interface": {

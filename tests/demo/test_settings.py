@@ -11,6 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from giestack.database import ask, open_engine
 from giestack.demo import lab
 from giestack.demo import settings as settings_module
+from giestack.demo.docker_probe import Containers
+from giestack.demo.image.recipe import LAB
 from giestack.demo.opening import open_demo
 from giestack.demo.settings import demo_settings
 from giestack.demo_assembly import flat
@@ -18,6 +20,8 @@ from giestack.identity.galaxy import owners_by_id
 from giestack.settings.files import load
 from giestack.settings.load import parse
 from giestack.settings.reading import World
+from giestack.spawner.docker.labels import Names
+from giestack.spawner.docker.slots import why_cold
 from giestack.spawner.options import options_of
 from giestack.spawner.process.program_check import troubles_of
 from giestack.spawner.templates import fill
@@ -25,13 +29,16 @@ from tests.demo.place import NOW, new_folder
 
 
 class SettingsTests(SynchronousTestCase):
-    def load(self, path, port=8800):
+    def parse(self, path, *given):
         demo = open_demo(path, lambda: NOW)
         self.addCleanup(demo.folder.close)
         world = World(
             demo.folder.path, {}, lambda file: file.read_text(encoding="utf-8"), Path.is_file
         )
-        loaded = parse(yaml.safe_dump(demo_settings(port)), world)
+        return demo, parse(yaml.safe_dump(demo_settings(*given)), world)
+
+    def load(self, path, port=8800):
+        demo, loaded = self.parse(path, port)
         (warning,) = loaded.warnings
         self.assertEqual(warning.path, "spawner.engines[0].docker_host")
         self.assertIn("no isolation", warning.text)
@@ -71,6 +78,64 @@ class SettingsTests(SynchronousTestCase):
         self.assertEqual(troubles_of(profile, ""), [])
         interface, terminals = options_of(profile.options)
         self.assertEqual((interface.default, terminals.default), ("lab", True))
+
+    def in_containers(self, containers):
+        _, loaded = self.parse(new_folder(self), 8800, containers)
+        # Whoever chooses otherwise waits a little longer, as is to be expected.
+        (warning,) = loaded.warnings
+        self.assertEqual(warning.path, "spawner.profiles[0].warm")
+        return loaded.settings.spawner
+
+    def test_starts_jupyterlab_in_a_container(self):
+        spawner = self.in_containers(Containers("unix:///run/d.sock", "giestack/jupyter:demo"))
+        (engine,) = spawner.engines
+        self.assertEqual((engine.docker_host, engine.is_process), ("unix:///run/d.sock", False))
+        (profile,) = spawner.profiles
+        self.assertEqual((profile.name, profile.title), ("jupyter", "JupyterLab"))
+        self.assertEqual(profile.image, "giestack/jupyter:demo")
+        self.assertEqual(profile.volumes, {"giestack-demo-home-{user}": "/home/jovyan"})
+        self.assertEqual((profile.memory, profile.warm), (2 * 1024**3, 1))
+        # What people can choose does not hang on where it runs.
+        _, as_process = self.load(new_folder(self).parent / "other")
+        self.assertEqual(profile.options, as_process.spawner.profiles[0].options)
+
+    def test_a_slot_can_become_the_session_of_anybody(self):
+        spawner = self.in_containers(Containers("unix:///run/d.sock", "giestack/jupyter:demo"))
+        (profile,) = spawner.profiles
+        names = Names("a1b2c")
+        self.assertEqual(why_cold(profile, names=names, hidden=(), mounting=""), "")
+
+    def test_an_engine_behind_tls(self):
+        folder = new_folder(self)
+        folder.mkdir()
+        tls = {name: str(folder / name) for name in ("ca", "cert", "key")}
+        for file in tls.values():
+            Path(file).touch()
+        (engine,) = self.in_containers(Containers("tcp://far:2376", "i", tls)).engines
+        self.assertEqual(engine.docker_host, "tcp://far:2376")
+        self.assertEqual({name: str(getattr(engine.tls, name)) for name in tls}, tls)
+
+    def test_the_command_in_a_container(self):
+        (profile,) = demo_settings(8800, Containers("unix:///d", "i"))["spawner"]["profiles"]
+        words = [
+            fill(
+                word,
+                {
+                    "port": "8888",
+                    "base_url": "/b/",
+                    "options.interface": "lab",
+                    "options.terminals": "true",
+                },
+            )
+            for word in profile["command"]
+        ]
+        self.assertEqual(words[: len(LAB)], list(LAB))
+        run: list[list[str]] = []
+        self.patch(labapp, "main", run.append)
+        self.patch(os, "environ", {"HOME": self.mktemp()})
+        self.assertEqual(lab.main(words[len(LAB) :]), 0)
+        self.assertIn("--ServerApp.port=8888", run[0])
+        self.assertIn("--ServerApp.base_url=/b/", run[0])
 
     def test_every_choice_is_understood(self):
         _, settings = self.load(new_folder(self))

@@ -44,10 +44,11 @@ class Progress:
             print(f"\r\x1b[K{line}", end="", file=self._out, flush=True)
 
     def done(self, text: str) -> None:
-        """The work is done, or has failed; what is there to say goes on a line of its own."""
+        """The work is done, or has failed; "" where there is nothing to say here."""
         self._end_line()
         self._line = ""
-        print(text, file=self._out, flush=True)
+        if text:
+            print(text, file=self._out, flush=True)
 
     def _end_line(self) -> None:
         if self._live and self._line:
