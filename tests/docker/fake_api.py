@@ -61,10 +61,7 @@ class Api(Resource):
             found = re.fullmatch(pattern, path)
             if wanted == method and found:
                 arguments = {name: unquote(each) for name, each in found.groupdict().items()}
-                pairs: dict[str, str] = {}
-                for name, value in parse_qsl(query, keep_blank_values=True):
-                    # Several ``names=`` are one list.
-                    pairs[name] = f"{pairs[name]},{value}" if name in pairs else value
+                pairs = parse_qsl(query, keep_blank_values=True)
                 headers = {
                     name.decode().lower(): values[-1].decode()
                     for name, values in request.requestHeaders.getAllRawHeaders()
@@ -76,6 +73,7 @@ class Api(Resource):
                     version,
                     path,
                     arguments,
+                    dict(pairs),
                     pairs,
                     body,
                     headers,
@@ -207,6 +205,7 @@ def _routes(engine: "FakeDocker") -> list[tuple[str, str, str, Callable[[Call], 
         ("GET", f"/networks/{NAME}", "network inspect", networks.inspect),
         ("DELETE", f"/networks/{NAME}", "network remove", networks.remove),
         ("POST", f"/networks/{NAME}/connect", "network connect", networks.connect),
+        ("POST", f"/networks/{NAME}/disconnect", "network disconnect", networks.disconnect),
         ("GET", "/volumes", "volume list", volumes.list_),
         ("POST", "/volumes/create", "volume create", volumes.create),
         ("GET", f"/volumes/{NAME}", "volume inspect", volumes.inspect),

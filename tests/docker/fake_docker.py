@@ -6,6 +6,7 @@ ones on 127.0.0.1.
 """
 
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -104,6 +105,7 @@ class FakeDocker:
         if not live_restore:
             for one in list(self.containers.all.values()):
                 if one.running and one.program is not None:
+                    one.program.send(signal.SIGTERM)
                     one.program.end(137)
         self.events.forget()
         self.up()

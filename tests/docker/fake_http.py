@@ -1,7 +1,7 @@
 """What the fake Docker engine says and hears in HTTP: calls, answers, streams, and faults."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
@@ -168,6 +168,7 @@ class Call:
     :ivar version: API version of its path; "" for none.
     :ivar path: without the version.
     :ivar arguments: what its route has found in the path.
+    :ivar query: the last value of each name; ``pairs`` has all.
     :ivar chunk: streams come in pieces of so many bytes; 0: as they are written.
     """
 
@@ -177,6 +178,7 @@ class Call:
     path: str
     arguments: Mapping[str, str]
     query: Mapping[str, str]
+    pairs: Sequence[tuple[str, str]]
     body: bytes
     headers: Mapping[str, str]
     request: Request = field(repr=False)
@@ -192,6 +194,10 @@ class Call:
     def target(self) -> str:
         """The name or id in the path."""
         return self.arguments["name"]
+
+    def several(self, name: str) -> list[str]:
+        """All values of a name in the query."""
+        return [value for one, value in self.pairs if one == name]
 
     def flag(self, name: str) -> bool:
         """Docker's idea of truth in queries."""

@@ -4,7 +4,7 @@ import io
 import json
 import secrets
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -206,11 +206,7 @@ class Images:
         stream.line({"status": f"Status: Downloaded newer image for {reference}"})
 
     def _import(self, call: Call) -> Answer:
-        config: dict[str, Any] = {}
-        for line in json.loads(call.query.get("changes") or "[]") or []:
-            word, _, value = line.partition(" ")
-            if word == "CMD":
-                config["Cmd"] = json.loads(value)
+        config = _changed({}, call.several("changes"))
         tag = f"{call.query['repo']}:{call.query.get('tag') or 'latest'}"
         stream = call.stream()
         stream.line({"status": self.have(tag, config).id})
@@ -221,7 +217,7 @@ class Images:
         one = self._engine.containers.find(call.query["container"])
         name = call.query.get("repo", "")
         tag = f"{name}:{call.query.get('tag') or 'latest'}" if name else ""
-        made = self.have(tag, dict(one.config))
+        made = self.have(tag, _changed(one.config, call.several("changes")))
         made.comment = call.query.get("comment", "")
         made.author = call.query.get("author", "")
         self._engine.containers.tell(one, "commit", imageID=made.id)
@@ -230,7 +226,7 @@ class Images:
     # In and out.
 
     def save(self, call: Call) -> Answer:
-        names = [call.target] if "name" in call.arguments else call.query["names"].split(",")
+        names = [call.target] if "name" in call.arguments else call.several("names")
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w") as tar:
             manifest = []
@@ -261,6 +257,19 @@ class Images:
             stream.line({"errorDetail": {"message": str(error)}, "error": str(error)})
         stream.end()
         return STREAMED
+
+
+def _changed(config: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
+    """With instructions of a Dockerfile: CMD and LABEL."""
+    changed = {**config, "Labels": dict(config.get("Labels") or {})}
+    for line in changes:
+        word, _, value = line.partition(" ")
+        if word == "CMD":
+            changed["Cmd"] = json.loads(value)
+        if word == "LABEL":
+            name, _, value = value.partition("=")
+            changed["Labels"][name] = value
+    return changed
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

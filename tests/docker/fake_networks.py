@@ -86,6 +86,14 @@ class Networks:
         one.networks[found.name] = {"NetworkID": found.id}
         return Answer(200)
 
+    def disconnect(self, call: Call) -> Answer:
+        found, one = self.find(call.target), self._engine.containers.find(call.json["Container"])
+        if found.name not in one.networks:
+            text = f"container {one.id} is not connected to network {found.name}"
+            raise Refused(403, text)
+        del one.networks[found.name]
+        return Answer(200)
+
     def _containers(self, network: Network) -> dict[str, Any]:
         return {
             one.id: {"Name": one.name}

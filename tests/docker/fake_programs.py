@@ -9,10 +9,13 @@ The image `IMAGE` of the real engines has the same program, under the same name 
 - ``exit STATUS [SECONDS]``; ``print LINE…``: prints them and ends; ``both``: ``out`` on standard
   output, ``err`` on standard error; ``environ``: prints the environment;
 - ``tick SECONDS LINE…``: prints a line every so often, then goes on;
-- ``eat``: takes memory until it is killed for it.
+- ``eat``: takes memory until it is killed for it;
+- ``fork``: begins processes until it may not, ``fill FILE``: writes until it may not; both print
+  so, ``forked`` or ``filled``, and go on.
 
-As process 1 of a container, where Docker's init is not asked for, a program ends for SIGKILL
-alone, here as there.
+Anything else is a program that does not exist. Docker's init, where it is asked for, finds that
+out only after the start. Without it a program is process 1 of its container, and ends for
+SIGKILL alone, here as there.
 """
 
 import signal
@@ -25,7 +28,10 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
 IMAGE = "giestack-test/tools:1"
-WHATS = ("listen", "stubborn", "mute", "exit", "print", "both", "environ", "tick", "eat")
+WHATS = (
+    *("listen", "stubborn", "mute", "exit", "print", "both", "environ", "tick"),
+    *("eat", "fork", "fill"),
+)
 SOON = 0.01
 
 
@@ -67,7 +73,10 @@ class Program:
         self._later: list[IDelayedCall] = []
         self._stubborn = False
         name, *arguments = command
-        what = arguments.pop(0) if name == "program" else name
+        if not exists(command):
+            what, arguments = "missing", [name]
+        else:
+            what = arguments.pop(0) if name == "program" else name
         getattr(self, f"_do_{what}")(arguments, environment)
 
     def send(self, number: int) -> None:
@@ -109,6 +118,18 @@ class Program:
         self._after(SOON, self.end, 0)
 
     _do_cat = _do_true
+
+    def _do_fork(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._after(SOON, self._say, "forked", 1)
+
+    def _do_fill(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._after(SOON, self._say, "filled", 1)
+
+    def _do_missing(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        # Docker's init has begun, and does not find it.
+        text = f"[FATAL tini (7)] exec {arguments[0]} failed: No such file or directory"
+        self._say(text, 2)
+        self._after(SOON, self.end, 127)
 
     def _do_print(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
         for line in arguments:

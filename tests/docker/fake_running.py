@@ -33,7 +33,7 @@ class Running:
             if network not in ("bridge", "host", "none"):
                 one.networks[network] = {"NetworkID": self._engine.networks.find(network).id}
         command = [*(one.config["Entrypoint"] or []), *(one.config["Cmd"] or [])]
-        if not exists(command):
+        if not exists(command) and not one.host.get("Init"):
             one.exit_code = 127
             one.error = (
                 "failed to create shim task: OCI runtime create failed: runc create failed: unable "

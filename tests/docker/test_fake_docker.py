@@ -105,7 +105,7 @@ class ContainerTests(FakeCase):
     async def test_what_is_missing(self):
         status, answer = await self.ask("POST", "/containers/create", {"Image": "none"})
         self.assertEqual((status, answer["message"]), (404, "No such image: none:latest"))
-        await self.create("/no/such/program")
+        await self.create("/no/such/program", host={"Init": False})
         status, answer = await self.ask("POST", "/containers/one/start")
         self.assertEqual(status, 400)
         self.assertIn("no/such/program", answer["message"])

@@ -1,7 +1,6 @@
 """A small image whose one program does what tests need, made of Debian's busybox-static.
 
-What the program does is told in `tests.docker.fake_programs`; beside that ``fork`` begins
-processes until it may not, and ``fill FILE`` writes until it may not; both say so, and go on.
+What the program does is told in `tests.docker.fake_programs`.
 """
 
 import hashlib

@@ -1,0 +1,76 @@
+"""The client of Docker's API on a real engine: on its socket, and through mutual TLS."""
+
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from giestack.docker.errors import Unreachable
+from giestack.docker.location import Location, TlsFiles
+from tests.docker.client_case import ClientCase
+from tests.docker.client_suite import ClientSuite
+from tests.docker.pull_suite import PullSuite
+from tests.neighbours.certificates import certificate
+from tests.neighbours.docker import docker
+from tests.neighbours.galaxy import new_folder
+from tests.neighbours.registry import Registry
+
+
+class RealEngineCase(ClientCase):
+    def setUp(self):
+        self.engine = docker()
+        self.assertTrue(self.engine.tools)
+        return super().setUp()
+
+    def left(self):
+        return deferToThread(self.engine.api.left, self.mark)
+
+    def image(self, *, slow=False):
+        registry = Registry(self, rate=10**6 if slow else 0)
+        registry.push(f"{self.mark}/image:1", megabytes=2)
+        return f"{registry.host}/{self.mark}/image:1"
+
+    def missing(self):
+        return f"{Registry(self).host}/{self.mark}/none:1"
+
+
+class SocketTests(RealEngineCase, ClientSuite, PullSuite, TestCase):
+    def location(self):
+        return Location(self.engine.url)
+
+
+class TlsTests(RealEngineCase, ClientSuite, PullSuite, TestCase):
+    def location(self):
+        tls = self.engine.tls
+        return Location(tls.url, TlsFiles(tls.ca, tls.cert, tls.key))
+
+
+class WrongTlsTests(RealEngineCase, TestCase):
+    """Those who are not who they should be; the words say which file is to blame."""
+
+    def setUp(self):
+        tls = docker().tls
+        self.files = TlsFiles(tls.ca, tls.cert, tls.key)
+        self.folder = new_folder(self)
+        return super().setUp()
+
+    def location(self):
+        return Location(docker().tls.url, self.files)
+
+    def remove_all(self):
+        """Nothing was made."""
+
+    async def refused(self, files):
+        self.files = files
+        return str(await self.failing(Unreachable, self.new_client().ping()))
+
+    async def test_a_client_that_nobody_has_vouched_for(self):
+        cert, key, _ = certificate(self.folder, "stranger")
+        error = await self.refused(TlsFiles(self.files.ca, cert, key))
+        self.assertIn(str(cert), error)
+
+    async def test_an_engine_that_nobody_has_vouched_for(self):
+        ca, _, _ = certificate(self.folder, "other-ca")
+        error = await self.refused(TlsFiles(ca, self.files.cert, self.files.key))
+        self.assertIn(str(ca), error)
+
+    async def test_no_tls_where_it_is_needed(self):
+        self.assertTrue(await self.refused(None))
