@@ -39,7 +39,9 @@ class Answer:
 
         :raises DockerError: there is none.
         """
-        found = self._json() or []
+        found = self._json()
+        if found is None:
+            return []
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
             raise self._unexpected()
         return found

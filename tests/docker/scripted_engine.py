@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import httptools
-from twisted.internet import reactor  # noqa: TID251 - it has a socket
+from twisted.internet import reactor as global_reactor  # noqa: TID251 - it has a socket
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer
 from twisted.internet.protocol import Factory, Protocol
@@ -22,6 +22,8 @@ from zope.interface import implementer
 from giestack.docker.docker import Docker
 from giestack.docker.endpoint import agent_for
 from giestack.docker.location import Location
+
+reactor: Any = global_reactor
 
 
 @dataclass
@@ -176,7 +178,7 @@ class Wire(Protocol):
 
 
 class Site(Factory):
-    protocol = Wire
+    protocol: Any = Wire
     noisy = False
 
     def __init__(self, engine: "ScriptedEngine") -> None:
@@ -212,7 +214,7 @@ class ScriptedEngine:
 
     def listen(self, host: str = "127.0.0.1", options: Any = None) -> Location:
         """Listen by TCP, or TLS where there are options, too; where."""
-        site = Site(self)
+        site: Any = Site(self)
         if options is None:
             port: Any = reactor.listenTCP(0, site, interface=host)
         else:

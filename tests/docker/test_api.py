@@ -203,7 +203,7 @@ class TimeTests(ApiCase):
         self.engine.on("GET /thing", silent, pieces(b"[", end=False))
         for number in (1, 2):
             calling = self.start(self.api.call(GET))
-            await self.engine.until(lambda wanted=number: len(self.engine.asked) == wanted)
+            await self.engine.until(lambda: len(self.engine.asked) == number)  # noqa: B023
             calling.cancel()
             await self.assertFailure(calling, CancelledError)
             await self.engine.until(lambda: not self.engine.open)
