@@ -211,7 +211,15 @@ class ProgramTests(SynchronousTestCase):
     """Requests and answers, as lines."""
 
     def setUp(self):
-        self.program = started(self, python(_BELIEVES % CONTAINER))
+        self.run_program(_BELIEVES % CONTAINER)
+
+    def run_program(self, script):
+        self.program = started(self, python(script))
+        self.addCleanup(self.end, self.program)
+
+    def end(self, program):
+        program.stdin.close()
+        self.assertEqual(program.wait(PATIENCE), 0)
 
     def send(self, text):
         self.program.stdin.write(text)
@@ -261,8 +269,7 @@ class ProgramTests(SynchronousTestCase):
         self.assertLess(min(took), 0.05)
 
     def test_it_ends_with_its_input(self):
-        self.program.stdin.close()
-        self.assertEqual(self.program.wait(PATIENCE), 0)
+        self.end(self.program)
 
     def stuck(self):
         """The child for a request that does not come to an end, for its folder is a pipe's."""
@@ -275,7 +282,7 @@ class ProgramTests(SynchronousTestCase):
             "mounter.main()",
             f"mounter.namespace_of = lambda *_: open({str(pipe)!r})\nmounter.main()",
         )
-        self.program = started(self, python(script))
+        self.run_program(script)
         self.send(json.dumps({"id": 1, "pid": 1, "container": CONTAINER}).encode() + b"\n")
         children = Path(f"/proc/{self.program.pid}/task/{self.program.pid}/children")
         while not (found := children.read_text(encoding="ascii").split()):
@@ -293,8 +300,7 @@ class ProgramTests(SynchronousTestCase):
 
     def test_work_ends_with_the_program(self):
         child = self.stuck()
-        self.program.stdin.close()
-        self.assertEqual(self.program.wait(PATIENCE), 0)
+        self.end(self.program)
         self.assertTrue(child.has_ended())
 
 
