@@ -85,18 +85,19 @@ class Claims:
         :raises EngineError: this one is lost.
         """
         containers = self._docker.containers
-        for left in reversed(range(_REHEARSALS)):
+        tries = 1
+        while True:
             with in_words(self._name, "to pause a container"):
                 await containers.pause(made.container)
             try:
                 return await self._rehearsed(launch, made)
             except MountingError as error:
-                if error.reason != "busy" or not left:
+                if error.reason != "busy" or tries == _REHEARSALS:
                     raise self._meaning(error) from None
             with in_words(self._name, "to go on with a container"):
                 await containers.unpause(made.container)
             await deferLater(self._clock, _SETTLE)
-        raise AssertionError
+            tries += 1
 
     async def claim(self, launch: Launch, slot: Paused) -> None:
         """Put into a slot what a launch has beyond it, let it run, and make that known.
