@@ -121,6 +121,9 @@ class Dockerd(Engine):
         """Start it, and wait until it answers."""
         folder, tls = self.folder, self._tls
         (folder / "daemon.json").write_text(json.dumps(self._settings), encoding="ascii")
+        # Another engine on this machine may share its containerd with this one, which takes
+        # letters and digits, with single marks between them.
+        namespace = folder.name.replace("_", "0")
         # Never --default-address-pool: with it, each further start deletes docker0, whosever it is.
         command = [
             "dockerd",
@@ -138,8 +141,8 @@ class Dockerd(Engine):
             f"--cgroup-parent={self.folder.name}",
             "--exec-opt=native.cgroupdriver=cgroupfs",
             # Another engine on this machine may share its containerd with this one.
-            f"--containerd-namespace={folder.name}",
-            f"--containerd-plugins-namespace={folder.name}-plugins",
+            f"--containerd-namespace={namespace}",
+            f"--containerd-plugins-namespace={namespace}-plugins",
             f"--iptables={'true' if self.isolates else 'false'}",
             "--shutdown-timeout=2",
         ]
