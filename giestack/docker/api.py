@@ -45,7 +45,7 @@ class Api:
         self._http = HTTPClient(agent)
         self._tell = tell
         self._is_agreed = False
-        self._calls: set[Deferred[Any]] = set()
+        self._going: set[Deferred[Any]] = set()
         self._streams: set[Stream] = set()
         self._is_closed = False
 
@@ -63,7 +63,7 @@ class Api:
             raise Unreachable("the client of this engine is closed")
         started = self.clock.seconds()
         try:
-            answer = await self._timed(self._call(request, most), seconds)
+            answer = await self.within(seconds, self._call(request, most))
         except DockerError as error:
             self.told(request.kind, error.status, started)
             raise
@@ -76,7 +76,7 @@ class Api:
         :raises DockerError: as `call`.
         """
         self._is_agreed = False
-        await self._timed(self._agree(), seconds)
+        await self.within(seconds, self._agree())
 
     async def open(self, request: Request, *, is_told: bool = True) -> IResponse:
         """Ask, and return as soon as the answer begins, for whoever reads its body.
@@ -122,8 +122,8 @@ class Api:
         self._is_closed = True
         for stream in list(self._streams):
             stream.stop()
-        for calling in list(self._calls):
-            calling.cancel()
+        for going in list(self._going):
+            going.cancel()
         if isinstance(self._agent, EngineAgent):
             await self._agent.close()
 
@@ -131,25 +131,21 @@ class Api:
         self._streams.discard(stream)
         return result
 
-    async def within(self, seconds: float | None, waiting: Deferred[T]) -> T:
-        """Wait for something, and cancel it when its time is over.
+    async def within(self, seconds: float | None, doing: Coroutine[Any, Any, T]) -> T:
+        """Do something with the engine that is cancelled when its time is over, or at the end.
 
-        :raises Unreachable: that was so.
+        :raises Unreachable: its time was over.
         """
+        going = Deferred.fromCoroutine(doing)
         if seconds is not None:
-            waiting.addTimeout(seconds, self.clock)
+            going.addTimeout(seconds, self.clock)
+        self._going.add(going)
         try:
-            return await waiting
+            return await going
         except TimeoutError:
             raise Unreachable(f"the engine has not answered within {seconds:g} seconds") from None
-
-    async def _timed(self, doing: Coroutine[Any, Any, T], seconds: float | None) -> T:
-        calling = Deferred.fromCoroutine(doing)
-        self._calls.add(calling)
-        try:
-            return await self.within(seconds, calling)
         finally:
-            self._calls.discard(calling)
+            self._going.discard(going)
 
     async def _call(self, request: Request, most: int) -> Answer:
         response = await self._open(request)

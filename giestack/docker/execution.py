@@ -11,6 +11,7 @@ from giestack.docker.api import Api
 from giestack.docker.errors import Unreachable
 from giestack.docker.lines import Frames, Receiver
 from giestack.docker.request import Request, segment
+from giestack.docker.streams import Stream
 
 MOST = 1024 * 1024
 """Bytes of a command's output that are kept: the last ones."""
@@ -66,8 +67,13 @@ async def executed(
     async def begin(hear: Callable[[bytes], None]) -> tuple[IResponse, Receiver]:
         return await api.open(start), Frames(lambda _, piece: hear(piece))
 
-    await api.within(seconds, api.stream(begin, printed).ended)
-    return Executed(await _exit_status(api, path), output.decode(errors="replace"))
+    await api.within(seconds, _end_of(api.stream(begin, printed)))
+    status = await api.within(None, _exit_status(api, path))
+    return Executed(status, output.decode(errors="replace"))
+
+
+async def _end_of(stream: Stream) -> None:
+    await stream.ended
 
 
 async def _exit_status(api: Api, path: str) -> int:
