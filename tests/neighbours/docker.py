@@ -13,6 +13,7 @@ import ctypes
 import fcntl
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -89,7 +90,9 @@ class Dockerd(Engine):
     def __init__(self, *, live_restore: bool = False) -> None:
         """``live_restore``: its containers go on without it."""
         self._settings = {"live-restore": True} if live_restore else {}
-        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        # Its name becomes that of a namespace of containerd, which may not have every character.
+        self.folder = Path(tempfile.gettempdir(), f"{PREFIX}{secrets.token_hex(4)}")
+        self.folder.mkdir(0o700)
         with _alone():
             self._filter = None if other_engines() else Filter()
             self._network = free_network()
