@@ -274,9 +274,13 @@ class Making:
             raise CancelledError
         session_id = work.launch.session_id
         step = self._steps[session_id] = Deferred.fromCoroutine(doing)
-        result = apart(step)
-        step.addBoth(lambda _: self._steps.pop(session_id, None))
-        return result
+
+        def done(result: Any) -> Any:
+            # Before anybody hears of it, who may ask what is under way.
+            del self._steps[session_id]
+            return result
+
+        return apart(step.addBoth(done))
 
 
 @dataclass(slots=True, eq=False)

@@ -33,6 +33,8 @@ class FakeCase(TestCase):
     :ivar ends: what engines have told: id and how.
     """
 
+    timeout = 30
+
     def setUp(self):
         self.fake = FakeDocker(reactor)
         self.addCleanup(self.fake.end)
