@@ -1,6 +1,14 @@
 """Requests to an engine: versions, time limits, errors in its words, kept connections."""
 
-from twisted.internet.defer import CancelledError
+from typing import Any
+
+from treq.testing import RequestTraversalAgent
+from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.client import ResponseFailed
+from twisted.web.resource import Resource
 
 from giestack.docker.api import Api
 from giestack.docker.errors import Conflict, DockerError, NotFound, Unreachable
@@ -325,3 +333,29 @@ class UploadTests(ApiCase):
         await self.assertFailure(calling, CancelledError)
         await self.engine.until(lambda: not self.engine.open)
         self.assertTrue(producer.is_stopped)
+
+
+class OtherAgentTests(SynchronousTestCase):
+    """An agent that is none of ours: Twisted's own, or one of a test."""
+
+    def test_its_failures_are_no_answers(self) -> None:
+        class Broken:
+            def request(self, *arguments: object) -> "Deferred[Any]":
+                return fail(ResponseFailed([Failure(OSError("x"))]))
+
+        api = Api(Clock(), Broken(), lambda *_: None)  # type: ignore[arg-type]
+        calling = Deferred.fromCoroutine(api.call(POST))
+        self.assertIn("no answer", str(self.failureResultOf(calling, Unreachable).value))
+        self.successResultOf(Deferred.fromCoroutine(api.close()))
+
+    def test_an_answer_from_memory(self) -> None:
+        class Engine(Resource):
+            isLeaf = True
+
+            def render(self, request: Any) -> bytes:
+                request.setHeader("Api-Version", "1.41")
+                return request.method + b" " + request.uri
+
+        api = Api(Clock(), RequestTraversalAgent(Engine()), lambda *_: None)
+        calling = Deferred.fromCoroutine(api.call(POST))
+        self.assertEqual(self.successResultOf(calling).body, b"POST /v1.41/thing")

@@ -113,6 +113,16 @@ class PullProgressTests(SynchronousTestCase):
             [],
         )
 
+    def test_a_layer_that_came_meanwhile_counts_no_more(self) -> None:
+        self.assertEqual(
+            self.told(
+                layer("a", "Pulling fs layer"),
+                layer("b", "Downloading", 10, 100),
+                layer("a", "Already exists"),
+            )[-1],
+            Pulled(10, 100, 5),
+        )
+
     @given(
         st.lists(
             st.dictionaries(

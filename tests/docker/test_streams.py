@@ -190,3 +190,17 @@ class StreamTests(ScriptedCase):
         stream.resume()
         await stream.ended
         self.assertEqual(sum(sizes), 10_000_000)
+
+    async def test_stopping_while_its_answer_begins(self) -> None:
+        streams: list[Stream] = []
+
+        async def begin(hear: Any) -> Any:
+            response = await self.api.open(GET)
+            streams[0].stop()
+            return response, JsonLines(hear)
+
+        self.engine.on("GET /thing", pieces(b"{}\n", end=False))
+        streams.append(self.api.stream(begin, self.heard.append))
+        await streams[0].ended
+        await self.engine.until(lambda: not self.engine.open)
+        self.assertEqual(self.heard, [])
