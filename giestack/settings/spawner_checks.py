@@ -12,7 +12,7 @@ from giestack.settings.problems import Report, Wrong
 from giestack.settings.spawner_schema import Engine, Profile, SpawnerSettings
 from giestack.spawner.docker.files import ENVIRONMENT
 from giestack.spawner.options import BadOption, options_of
-from giestack.spawner.templates import names_in, unknown_names
+from giestack.spawner.templates import SECRET, names_in, unknown_names
 
 SHORT = 60
 """Seconds of idleness or life below which somebody must have meant minutes or hours."""
@@ -77,6 +77,13 @@ def _check_templates(path: str, profile: Profile, report: Report) -> None:
     for key, text in _templates(profile):
         for name in unknown_names(text, options):
             report.problem(f"{path}.{key}", f"{{{name}}} is none of this profile's options")
+        for name in names_in(text):
+            if not name.startswith(SECRET):
+                continue
+            if not key.startswith("env."):
+                report.problem(f"{path}.{key}", f"{{{name}}} can stand in env only")
+            elif name.removeprefix(SECRET) not in profile.secrets:
+                report.problem(f"{path}.{key}", f"{{{name}}} is none of this profile's secrets")
 
 
 def _templates(profile: Profile) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,9 @@ NAMES = frozenset(
         "socket",
     )
 )
-"""What may stand in braces, beside ``options.NAME``. Braces around anything else are just text.
+"""What may stand in braces, beside ``options.NAME`` and, in env, ``secrets.NAME``.
+
+Braces around anything else are just text.
 
 ``base_path`` is ``base_url`` without the slash at its end, as some programs want it.
 """
@@ -27,8 +29,11 @@ NAMES = frozenset(
 OF_OWNER = frozenset(("user", "username", "user_id", "email"))
 """The names among them that are not known before it is known whose a session is."""
 
+SECRET = "secrets."
+"""Before the name of one of the profile's secrets."""
+
 _OPTION = "options."
-_HOLE = re.compile(r"\{([a-z_]+(?:\.[a-z0-9_]+)?)\}")
+_HOLE = re.compile(r"\{([a-z_]+(?:\.[A-Za-z0-9_.-]+)?)\}")
 
 
 def values_of(launch: Launch, *, port: int | None = None, socket: str = "") -> dict[str, str]:
@@ -52,6 +57,11 @@ def values_of(launch: Launch, *, port: int | None = None, socket: str = "") -> d
     return values
 
 
+def secrets_of(launch: Launch) -> dict[str, str]:
+    """What the names of secrets stand for, where they may."""
+    return {f"{SECRET}{name}": value for name, value in launch.profile.secrets.items()}
+
+
 def fill(text: str, values: Mapping[str, str]) -> str:
     """Put the values in, once: what a value holds is never taken for a template."""
     return _HOLE.sub(lambda hole: values.get(hole[1], hole[0]), text)
@@ -59,13 +69,15 @@ def fill(text: str, values: Mapping[str, str]) -> str:
 
 def names_in(text: str) -> list[str]:
     """The names in braces that will be filled in, or should be."""
-    return [name for name in _HOLE.findall(text) if name in NAMES or name.startswith(_OPTION)]
+    return [
+        name for name in _HOLE.findall(text) if name in NAMES or name.startswith((_OPTION, SECRET))
+    ]
 
 
 def is_of_owner(text: str) -> bool:
-    """Whether a text can't be filled in before it is known whose a session is, and what they
-    have chosen."""
-    return any(name in OF_OWNER or name.startswith(_OPTION) for name in names_in(text))
+    """Whether a text must not be filled in before it is known whose a session is, and what they
+    have chosen. Nobody's session has secrets."""
+    return any(name in OF_OWNER or name.startswith((_OPTION, SECRET)) for name in names_in(text))
 
 
 def unknown_names(text: str, options: frozenset[str]) -> list[str]:

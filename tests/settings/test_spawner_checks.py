@@ -35,6 +35,17 @@ class SpawnerCheckTests(CheckCase):
             "secrets.giestack.env: is the name of a file of giestack's own",
         )
 
+    def test_secrets_stand_in_the_environment_alone(self) -> None:
+        self.assert_profile("secrets: {key: x}, env: {A: '{secrets.key}'}")
+        self.assert_profile(
+            "secrets: {key: x}, env: {A: '{secrets.kez}'}",
+            "env.A: {secrets.kez} is none of this profile's secrets",
+        )
+        self.assert_profile(
+            "secrets: {key: x}, command: ['{secrets.key}']",
+            "command[0]: {secrets.key} can stand in env only",
+        )
+
     def test_gpus(self) -> None:
         engines = "engines: [{name: a, gpus: ['0', '1']}, {name: b, docker_host: 'unix:///b'}]"
         for gpus, words in (("2", ()), ("3", ("gpus: the one with the most has 2; give an",))):

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from giestack.spawner.engine import EngineError, Launch
 from giestack.spawner.process.environment import SECRETS_VARIABLE
-from giestack.spawner.templates import fill, is_of_owner, values_of
+from giestack.spawner.templates import fill, is_of_owner, secrets_of, values_of
 
 SECRETS_FOLDER = "/run/secrets"
 """Where the files of a session's secrets are."""
@@ -61,7 +61,7 @@ def _person(launch: Launch) -> dict[str, str]:
 
 
 def _filled(launch: Launch, *, slot: bool) -> dict[str, str]:
-    values = values_of(launch, port=launch.profile.port)
+    values = values_of(launch, port=launch.profile.port) | secrets_of(launch)
     return {
         name: fill(value, values)
         for name, value in launch.profile.env.items()

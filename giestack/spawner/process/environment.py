@@ -6,7 +6,7 @@ from pathlib import Path
 
 from giestack.spawner.engine import Launch
 from giestack.spawner.process.family import VARIABLE
-from giestack.spawner.templates import fill
+from giestack.spawner.templates import fill, secrets_of
 
 SESSION_VARIABLE = "GIESTACK_SESSION"
 """The environment variable that says of which session a process is."""
@@ -44,7 +44,8 @@ def launch_environment(
     launch: Launch, values: Mapping[str, str], family: str, run: Path
 ) -> dict[str, str]:
     """Return what a launch adds; the marks by which its processes are found stand last."""
-    found = {name: fill(value, values) for name, value in launch.profile.env.items()}
+    known = {**values, **secrets_of(launch)}
+    found = {name: fill(value, known) for name, value in launch.profile.env.items()}
     found |= launch.env
     if launch.profile.secrets:
         found[SECRETS_VARIABLE] = str(run / "secrets")

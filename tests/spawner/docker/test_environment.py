@@ -71,6 +71,19 @@ class EnvironmentTests(SynchronousTestCase):
         self.assertEqual(environment_of(launch)["GIESTACK_SECRETS"], "/run/secrets")
         self.assertNotIn("secret-value", str(environment_of(launch)))
 
+    def test_secrets_are_in_it_only_where_the_profile_says_so(self) -> None:
+        profile = replace(
+            PROFILE,
+            secrets={"db.Key": "hidden-text", "other": "never-seen"},
+            env={"DB": "key={secrets.db.Key}", "NO": "{secrets.none}"},
+        )
+        found = environment_of(replace(LAUNCH, profile=profile))
+        self.assertEqual((found["DB"], found["NO"]), ("key=hidden-text", "{secrets.none}"))
+        self.assertNotIn("never-seen", "".join(found.values()))
+        slot = slot_environment(replace(LAUNCH, profile=profile))
+        self.assertNotIn("hidden-text", "".join(slot.values()))
+        self.assertNotIn("DB", slot)
+
     def test_what_cannot_be_passed_on_is_refused_without_being_told(self) -> None:
         for email in ("a\0b", "a\ud800b"):
             launch = replace(LAUNCH, owner=replace(ALICE, email=email))
