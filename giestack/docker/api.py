@@ -59,8 +59,6 @@ class Api:
         :raises NotFound, Conflict, DockerError: in the engine's words.
         :raises Unreachable: no answer, or none in time.
         """
-        if self._is_closed:
-            raise Unreachable("the client of this engine is closed")
         started = self.clock.seconds()
         try:
             answer = await self.within(seconds, self._call(request, most))
@@ -105,13 +103,7 @@ class Api:
         quiet: float | None = None,
     ) -> Stream:
         """An answer that goes on; see `Stream`."""
-
-        async def beginning(hear: Callable[[Any], None]) -> tuple[IResponse, Receiver]:
-            if self._is_closed:
-                raise Unreachable("the client of this engine is closed")
-            return await begin(hear)
-
-        stream = Stream(self.clock, beginning, heard, quiet=quiet)
+        stream = Stream(self.clock, begin, heard, quiet=quiet)
         if not stream.ended.called:
             self._streams.add(stream)
             stream.ended.addBoth(self._streamed, stream)
@@ -189,6 +181,8 @@ class Api:
         self._is_agreed = True
 
     async def _send(self, request: Request, target: str) -> IResponse:
+        if self._is_closed:
+            raise Unreachable("the client of this engine is closed")
         if request.about_kept == "avoided" and isinstance(self._agent, EngineAgent):
             self._agent.forget_idle()
         try:

@@ -34,6 +34,16 @@ class DockerTests(ScriptedCase):
         self.engine.up()
         await self.docker.ping()
 
+    async def test_after_closing_it_is_asked_no_more(self) -> None:
+        await self.docker.ping()
+        await self.docker.close()
+        await self.docker.close()
+        for doing in (self.docker.ping(), self.docker.info(), self.docker.images.pull("a", print)):
+            error = await self.failing(Unreachable, doing)
+            self.assertIn("closed", str(error))
+        await self.assertFailure(self.docker.events(self.hear).ended, Unreachable)
+        self.assertEqual((self.engine.pings, self.engine.asked), (1, []))
+
     async def test_nobody_needs_to_count(self) -> None:
         self.engine.on("GET /info", said(200, {"NCPU": 2}))
         docker = Docker(self.clock, agent_for(reactor, self.engine.location))
