@@ -121,7 +121,11 @@ class EngineAgent:
         # A connection that is just being lost, which may be why this is called, can't be aborted.
         await deferLater(self._reactor, 0)
         await self._pool.closeCachedConnections()
-        await gatherResults([connection.abort() for connection in self._lines.laid])
+        open_ = [one for one in self._lines.laid if one.state != "CONNECTION_LOST"]
+        gone = [one.abort() for one in open_]
+        for one in open_:
+            one.transport.abortConnection()  # else it may wait until all is sent
+        await gatherResults(gone)
 
     def _failed(self, failure: Failure, line: "_Line") -> Failure:
         if any(isinstance(cause, _CANCELLED) for cause in _causes(failure)):
@@ -191,6 +195,11 @@ def _words(failure: Failure, location: Location) -> str:
             return f"{location.url} can't be reached: nothing answers for {CONNECT_TIMEOUT:g} s"
         if isinstance(cause, ConnectError):
             return _connect_words(cause, location)
+        if isinstance(cause, ConnectionClosed) and failure.check(RequestTransmissionFailed):
+            return (
+                f"{location.url} has closed the connection before it had taken all that was to be "
+                "sent: it refuses it, or has no room for it"
+            )
         if isinstance(cause, ConnectionClosed):
             hint = "" if location.is_socket or location.tls else "; does it want TLS?"
             return f"{location.url} has closed the connection before its answer was complete{hint}"

@@ -133,17 +133,17 @@ class Wire(Protocol):
 
     def on_headers_complete(self) -> None:
         self.engine.heads += 1
+        early = self.engine.early.get(f"{self._parser.get_method().decode()} {self._place()[1]}")
+        if early is not None:
+            self.transport.pauseProducing()  # type: ignore[union-attr]
+            early(self)
         self.engine.changed()
 
     def on_body(self, body: bytes) -> None:
         self._body += body
 
     def on_message_complete(self) -> None:
-        path, _, query = self._target.decode().partition("?")
-        version = ""
-        if path.startswith("/v1."):
-            version, _, rest = path[2:].partition("/")
-            path = f"/{rest}"
+        version, path, query = self._place()
         self.engine.heard(
             self,
             Asked(
@@ -156,6 +156,13 @@ class Wire(Protocol):
                 self._body,
             ),
         )
+
+    def _place(self) -> tuple[str, str, str]:
+        path, _, query = self._target.decode().partition("?")
+        if not path.startswith("/v1."):
+            return "", path, query
+        version, _, rest = path[2:].partition("/")
+        return version, f"/{rest}", query
 
     # What replies do.
 
@@ -190,6 +197,7 @@ class ScriptedEngine:
 
     :ivar asked: all requests but those for the version, of which `pings` is the number.
     :ivar open: connections by their numbers.
+    :ivar early: what is answered to the head of a request, whose body is not read.
     """
 
     def __init__(self) -> None:
@@ -201,6 +209,7 @@ class ScriptedEngine:
         self.connections = 0
         self.version: str | None = "1.41"
         self.open: dict[int, Wire] = {}
+        self.early: dict[str, Reply] = {}
         self.wires: list[Wire] = []
         self._replies: dict[str, list[Reply]] = {}
         self._waiting: list[tuple[Callable[[], object], Deferred[None]]] = []

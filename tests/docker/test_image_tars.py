@@ -1,9 +1,12 @@
 """Images as archives: sent and received in pieces, never as a whole."""
 
+import io
 import json
 
-from giestack.docker.errors import DockerError
-from tests.docker.scripted_engine import Producer, ScriptedCase, pieces, said
+from twisted.web.client import FileBodyProducer
+
+from giestack.docker.errors import DockerError, Unreachable
+from tests.docker.scripted_engine import Producer, ScriptedCase, cut, pieces, said
 
 
 class ImageTarTests(ScriptedCase):
@@ -83,3 +86,19 @@ class ImageTarTests(ScriptedCase):
         error = await self.failing(DockerError, self.images.build(b"", "a/b:1"))
         self.assertEqual(str(error), "The command returned a non-zero code: 1")
         await self.failing(DockerError, self.images.build(b"", "a/b:1"))
+
+    async def test_an_engine_that_refuses_before_it_has_taken_all(self) -> None:
+        self.engine.early["POST /images/load"] = said(507, {"message": "no space left on device"})
+        body = FileBodyProducer(io.BytesIO(bytes(10_000_000)))
+        error = await self.failing(DockerError, self.images.load(body))
+        self.assertEqual(str(error), "no space left on device")
+        # It reads no more, and does not close: what is still being sent ends with the client.
+        await self.docker.close()
+        for wire in self.engine.open.values():
+            wire.transport.resumeProducing()  # type: ignore[union-attr]
+
+    async def test_an_engine_that_closes_before_it_has_taken_all(self) -> None:
+        self.engine.early["POST /images/load"] = cut
+        body = FileBodyProducer(io.BytesIO(bytes(10_000_000)))
+        error = await self.failing(Unreachable, self.images.load(body))
+        self.assertIn("before it had taken all", str(error))
