@@ -119,13 +119,13 @@ def _explained(error: DockerError) -> DockerError | EngineError:
     text = said(error)
     if _NO_SUBNET in text:
         return EngineError(
-            f"The engine has no addresses left for the network of the sessions: {text}. Remove "
+            f"The engine has no addresses left for the network of the sessions: {text} Remove "
             "networks that nobody uses (docker network prune), or give it more addresses "
             "(default-address-pools in its daemon.json)."
         )
     if _NO_FILTER in text:
         return EngineError(
-            f"The engine can't keep sessions apart: {text}. Load the kernel module br_netfilter "
+            f"The engine can't keep sessions apart: {text} Load the kernel module br_netfilter "
             "on its machine (modprobe br_netfilter)."
         )
     return error

@@ -119,7 +119,7 @@ class _Pull:
         try:
             await self._images.pull(self.image, self._heard)
         except DockerError as error:
-            raise EngineError(f"The image {self.image} cannot be fetched: {said(error)}.") from None
+            raise EngineError(f"The image {self.image} cannot be fetched: {said(error)}") from None
         finally:
             self._over(self)
 

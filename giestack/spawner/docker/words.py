@@ -21,16 +21,18 @@ def size_shown(size: float) -> str:
 
 
 def said(error: DockerError) -> str:
-    """An engine's own words, as the end of a sentence."""
+    """An engine's own words, as the end of a sentence, with its mark."""
     text = on_one_line(str(error)).strip().rstrip(".") or f"it answers with status {error.status}"
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
+    if len(text) > _LONGEST:
+        return text[:_LONGEST] + " …"
+    return text if text.endswith(("?", "!")) else f"{text}."
 
 
 def trouble_of(name: str, error: DockerError) -> str:
     """What keeps the engine of this name from working; the client knows what may help."""
     if isinstance(error, Unreachable):
-        return f"The Docker engine “{name}” cannot be reached: {said(error)}."
-    return f"The Docker engine “{name}” does not work: {said(error)}."
+        return f"The Docker engine “{name}” cannot be reached: {said(error)}"
+    return f"The Docker engine “{name}” does not work: {said(error)}"
 
 
 @contextmanager
@@ -44,4 +46,4 @@ def in_words(name: str, doing: str) -> Iterator[None]:
     except Unreachable as error:
         raise EngineError(trouble_of(name, error)) from None
     except DockerError as error:
-        raise EngineError(f"The Docker engine “{name}” refuses {doing}: {said(error)}.") from None
+        raise EngineError(f"The Docker engine “{name}” refuses {doing}: {said(error)}") from None

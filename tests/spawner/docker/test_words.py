@@ -20,8 +20,9 @@ class WordTests(SynchronousTestCase):
             self.assertEqual(size_shown(size), shown)
 
     def test_said(self):
-        self.assertEqual(said(DockerError(500, "driver\nfailed.\x1b")), "driver failed")
-        self.assertEqual(said(DockerError(500, " ")), "it answers with status 500")
+        self.assertEqual(said(DockerError(500, "driver\nfailed.\x1b")), "driver failed.")
+        self.assertEqual(said(DockerError(0, "is it there?")), "is it there?")
+        self.assertEqual(said(DockerError(500, " ")), "it answers with status 500.")
         self.assertLess(len(said(DockerError(500, "x" * 10_000))), 600)
 
     def test_trouble(self):
