@@ -376,6 +376,8 @@ class DockerEngine:
         except EngineError as error:
             self.log.warn("{id} is started anew: {error}", id=launch.session_id, error=error)
         await self._pool.drop(launch.session_id)
+        # Its end is not the session's.
+        self.making.containers.pop(launch.session_id, None)
         await self.making.remove(launch.session_id, 0.0)
         return None
 

@@ -103,6 +103,7 @@ class Sessions:
         self._making = making
         self._pool = pool
         self._taken_up = False
+        self._was_away = True
         self._out_of_memory: dict[str, float] = {}
         self._strangers: dict[str, float] = {}
 
@@ -112,7 +113,7 @@ class Sessions:
         """See `giestack.spawner.docker.watching.Watched`."""
         if self.trouble:
             self.log.info("The Docker engine {name} answers again", name=self._name)
-        self.trouble = ""
+        self.trouble, self._was_away = "", True
         memory = info.get("MemTotal")
         self.memory = memory if isinstance(memory, int) and memory > 0 else None
 
@@ -152,6 +153,9 @@ class Sessions:
             if making.containers.get(session_id) == container:
                 await self._check(session_id, present.get(session_id, Present()))
         self._clear(present)
+        if self._was_away and self._pool is not None:
+            await self._pool.open()
+        self._was_away = False
 
     # What there is.
 

@@ -1,5 +1,7 @@
 """The engines' suite for containers, wherever the Docker engine is."""
 
+from pathlib import Path
+
 import treq
 from twisted.internet import reactor  # noqa: TID251 - engines are behind sockets
 from twisted.internet.defer import Deferred
@@ -31,10 +33,12 @@ class DockerSuite(EngineSuite):
 
     :ivar location: where.
     :ivar instance: of each test its own, where others use the engine, too.
+    :ivar data_dir: giestack's own folder.
     """
 
     location: Location
     instance = "suite"
+    data_dir = Path("/srv/giestack")
 
     def make_docker(self, **more):
         return Docker(reactor, agent_for(reactor, self.location), **more)

@@ -5,7 +5,7 @@ from twisted.internet.defer import CancelledError, gatherResults
 from twisted.internet.task import deferLater
 
 from giestack.spawner.docker.labels import Names
-from giestack.spawner.engine import EngineError
+from giestack.spawner.engine import EngineError, Progress
 from tests.docker.fake_http import CUT, CUT_AFTER, answers, done_late, late
 from tests.docker.fake_programs import IMAGE
 from tests.docker.fake_registry import Pull
@@ -29,7 +29,7 @@ STEPS = (
 class MakingTests(FakeCase):
     async def test_the_order_of_things(self):
         engine = await self.engine()
-        told = []
+        told: list[Progress] = []
         self.fake.calls.clear()
         address = await self.start(engine, "listen", secrets=SECRETS, progress=told.append)
         asked = [kind for kind in self.fake.kinds() if kind in STEPS]
@@ -219,7 +219,7 @@ class MakingTests(FakeCase):
     async def test_image_is_fetched(self):
         engine = await self.engine()
         self.fake.images.registry[LAB] = Pull(seconds=0.03)
-        told = []
+        told: list[Progress] = []
         await self.start(engine, image=LAB, progress=told.append)
         steps = [one.step for one in told]
         self.assertEqual(sorted(set(steps), key=steps.index), ["pulling", "creating", "starting"])
@@ -266,7 +266,7 @@ class MakingTests(FakeCase):
             return image
 
         self.patch(self.fake.images, "find", gone_once)
-        told = []
+        told: list[Progress] = []
         await self.start(engine, image=LAB, progress=told.append)
         self.assertIn("pulling", [one.step for one in told])
         await engine.stop("s1", 1)
