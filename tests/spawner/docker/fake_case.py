@@ -1,4 +1,4 @@
-"""An engine of sessions on a fake Docker engine, for its faults."""
+"""Engines of sessions on a Docker engine, and on a fake one, for its faults."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from tests.docker.fake_docker import FakeDocker
 from tests.spawner.docker.suite import program
 from tests.spawner.engine_suite import launch_of
 
-NAMES = Names("one")
+NAMES = Names("engine-case")
 PATIENCE = 10.0
 
 
@@ -26,22 +26,21 @@ def container_of(session_id="s1"):
     return NAMES.container(session_id)
 
 
-class FakeCase(TestCase):
+class EngineCase(TestCase):
     """Engines that are made with `engine`, and closed at the end.
 
-    :ivar fake: the Docker engine.
+    :ivar location: where the Docker engine is; a test case says it in its `setUp`.
     :ivar ends: what engines have told: id and how.
     """
 
-    timeout = 30
+    timeout = 60
+    location: Location
 
     def setUp(self):
-        self.fake = FakeDocker(reactor)
-        self.addCleanup(self.fake.end)
         self.ends: list[tuple[str, Ended]] = []
 
     def docker(self, **more):
-        docker = Docker(reactor, agent_for(reactor, Location(self.fake.url)), **more)
+        docker = Docker(reactor, agent_for(reactor, self.location), **more)
         self.addCleanup(lambda: Deferred.fromCoroutine(docker.close()))
         return docker
 
@@ -91,6 +90,21 @@ class FakeCase(TestCase):
         await self.until(lambda: any(one == session_id for one, _ in self.ends))
         (ended,) = (ended for one, ended in self.ends if one == session_id)
         return ended
+
+
+class FakeCase(EngineCase):
+    """The same on a fake engine.
+
+    :ivar fake: the Docker engine.
+    """
+
+    timeout = 30
+
+    def setUp(self):
+        super().setUp()
+        self.fake = FakeDocker(reactor)
+        self.addCleanup(self.fake.end)
+        self.location = Location(self.fake.url)
 
     def left(self):
         """All that there is but the network."""
