@@ -188,8 +188,8 @@ class LifeTests(RealCase):
     async def test_others_are_not_touched(self):
         engine = await self.engine()
         body = {"Image": IMAGE, "Cmd": ["program", "mute"], "HostConfig": {"Init": True}}
-        create = ("POST", "/containers/create", body)
-        await deferToThread(self.real.api.must, *create, name=self.name)
+        create = "/containers/create"
+        await deferToThread(self.real.api.must, "POST", create, body, name=self.name)
         await self.by_hand("POST", "/start")
         self.assertIn("not giestack's", await self.refused(self.start(engine)))
         await engine.stop("s1", 1)

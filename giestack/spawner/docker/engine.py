@@ -14,21 +14,17 @@ from twisted.logger import Logger
 
 from giestack.address import Address
 from giestack.docker.docker import Docker
-from giestack.docker.errors import DockerError, NotFound
+from giestack.docker.errors import DockerError
 from giestack.settings.spawner_schema import Profile
 from giestack.spawner.docker.figures import Figures
-from giestack.spawner.docker.following import Follower
 from giestack.spawner.docker.joint import apart
 from giestack.spawner.docker.labels import Names
 from giestack.spawner.docker.making import EndedAtOnce, Making
+from giestack.spawner.docker.reading import Reading
 from giestack.spawner.docker.sessions import Session, Sessions
 from giestack.spawner.docker.troubles import troubles_of
-from giestack.spawner.docker.usage import stats_of
 from giestack.spawner.docker.watching import Watching
-from giestack.spawner.docker.words import in_words
 from giestack.spawner.engine import Ended, EngineError, Found, Launch, Progress, Room, Stats
-from giestack.spawner.process.environment import secret_values
-from giestack.spawner.process.output import cleaned, hiding
 
 _CLOSE_SECONDS = 5.0
 _ID = re.compile(r"[a-z0-9]{1,64}")
@@ -156,6 +152,7 @@ class DockerEngine:
         if warm is not None:
             self.figures.watch(warm.hits, lambda: warm.slots)
         self._sessions = Sessions(name, clock, self.making, self._pool, gpus)
+        self._reading = Reading(name, docker, self.making, self._sessions)
         filters = {"type": ["container"], "event": ["die", "oom"], "label": [names.filter]}
         self._watching = Watching(clock, docker, filters, self._sessions)
         self._turn = DeferredLock()
@@ -243,7 +240,7 @@ class DockerEngine:
                 raise
             finally:
                 session.starting = None
-                self._attach(session)
+                self._reading.attach(session)
 
         return Deferred.fromCoroutine(start())
 
@@ -259,51 +256,17 @@ class DockerEngine:
 
     def logs(self, session_id: str, tail: int) -> Deferred[Sequence[str]]:
         """As Engine says."""
-
-        async def logs() -> Sequence[str]:
-            session, container = self._known(session_id)
-            if session is None or not container or tail <= 0:
-                return []
-            with in_words(self.name, "to tell what was printed"):
-                try:
-                    lines = await self._docker.containers.logs(container, tail)
-                except NotFound:
-                    return []
-            hide = _hiding(session.launch)
-            return [cleaned(line, hide) for line in lines]
-
-        return Deferred.fromCoroutine(logs())
+        return Deferred.fromCoroutine(self._reading.logs(session_id, tail))
 
     def follow(
         self, session_id: str, tail: int, line: Callable[[str], None], end: Callable[[], None]
     ) -> Callable[[], None]:
         """As Engine says."""
-        session, container = self._known(session_id)
-        if session is None or not (container or session.starting is not None):
-            end()
-            return _nothing
-        follower = Follower(tail, line, end, _hiding(session.launch))
-        session.followers.append(follower)
-        if session.starting is None:
-            follower.attach(self._docker.containers, container)
-        return follower.leave
+        return self._reading.follow(session_id, tail, line, end)
 
     def stats(self, session_id: str) -> Deferred[Stats | None]:
-        """As Engine says. Memory is without the files that are kept only while there is room."""
-
-        async def stats() -> Stats | None:
-            session, container = self._known(session_id)
-            if session is None or session.address is None:
-                return None
-            with in_words(self.name, "to tell what it uses"):
-                try:
-                    answer = await self._docker.containers.stats(container)
-                except NotFound:
-                    return None
-            found, session.sample = stats_of(answer, session.sample)
-            return found
-
-        return Deferred.fromCoroutine(stats())
+        """As Engine says."""
+        return Deferred.fromCoroutine(self._reading.stats(session_id))
 
     def troubles(self, profiles: Sequence[Profile]) -> Deferred[Sequence[str]]:
         """As Engine says."""
@@ -334,11 +297,6 @@ class DockerEngine:
 
     def _found(self) -> list[Found]:
         return [session.found() for session in self._sessions.known.values()]
-
-    def _known(self, session_id: str) -> tuple[Session | None, str]:
-        """A session and the id of its container, "" where it has none."""
-        container = self.making.containers.get(session_id, "")
-        return self._sessions.known.get(session_id), container
 
     def _admit(self, launch: Launch) -> Session:
         session_id = launch.session_id
@@ -395,19 +353,6 @@ class DockerEngine:
         await self.making.remove(session_id, grace)
         if session is not None:
             self._sessions.forget(session)
-
-    def _attach(self, session: Session) -> None:
-        """Its start is over: whoever waits for its lines hears them, or that there are none."""
-        container = self.making.containers.get(session.launch.session_id)
-        for follower in session.followers:
-            if container is None or session.stopping or not self._open:
-                follower.end()
-            else:
-                follower.attach(self._docker.containers, container)
-
-
-def _hiding(launch: Launch) -> Callable[[str], str]:
-    return hiding([*secret_values(launch), launch.api_key])
 
 
 def _nothing() -> None:
