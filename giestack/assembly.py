@@ -239,6 +239,7 @@ class Assembly:
             spawner.entrance if spawner else no_entrance,
             host.use_of(settings.galaxy),
             lambda: self._maps.known,
+            lambda: spawner is None or spawner.knows_all,
         )
         rules: Rules = {
             "decide": gate,

@@ -18,6 +18,7 @@ from giestack.routing.places import (
     UnknownEntryPoint,
 )
 from giestack.routing.table import has_dot_segment
+from giestack.site.entitled import SESSIONS_UNKNOWN
 from giestack.spawner.entrance import Entrance
 from giestack.visitor import Anonymous, Identity, Visitor
 
@@ -79,11 +80,13 @@ class Gate:
         entrance: Callable[[str], Entrance | None] = no_entrance,
         use_of: UseOf | None = None,
         tools_known: Callable[[], bool] = lambda: True,
+        sessions_known: Callable[[], bool] = lambda: True,
     ) -> None:
         """
         :param entrance: the way into the spawned session of this id; None where there is none.
         :param tools_known: whether all session maps were read: a tool that is in none of them is
             gone only then.
+        :param sessions_known: the same of spawned sessions and engines.
         :param use_of: who else wants to know of use; None: nobody.
         """
         self._locate = locate
@@ -92,6 +95,7 @@ class Gate:
         self._entrance = entrance
         self._use_of = use_of
         self._tools_known = tools_known
+        self._sessions_known = sessions_known
         self.policy = policy
         # What was decided before for a path, what is there, and a visitor who may enter.
         self._known: dict[bytes, tuple[EntryPoint | Entrance, Visitor, Destination]] = {}
@@ -103,6 +107,8 @@ class Gate:
             return DOT_SEGMENT
         place = self._locate(request.seen.host_name, path)
         entrance = self._entrance(place.id) if isinstance(place, SpawnedSession) else None
+        if entrance is None and isinstance(place, SpawnedSession) and not self._sessions_known():
+            return SESSIONS_UNKNOWN
         if not access.needs_visitor(place, self.policy, entrance):
             decision = access.decide(place, request, self.policy, None, None)
             if (

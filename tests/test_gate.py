@@ -518,3 +518,27 @@ class UnreadMapTests(SynchronousTestCase):
         self.assertIsInstance(self.gate(ask()), Forward)
         self.assertEqual(self.status(b"/nowhere"), 404)
         self.assertEqual(self.status(SESSION), 404)
+
+
+class UnopenedEngineTests(SynchronousTestCase):
+    """Before all engines have told what they have, nobody can tell that a session is not there."""
+
+    def test_sessions_are_not_gone_yet(self) -> None:
+        site = Site()
+        known: list[bool] = []
+        gate = Gate(
+            site.table.locate,
+            site.check,
+            site.standing,
+            site.gate.policy,
+            sessions_known=lambda: bool(known),
+        )
+        for cookie in (b"", b"alice"):
+            decision = gate(ask(SESSION, cookie=cookie))
+            assert isinstance(decision, Refuse)
+            self.assertEqual((decision.status, decision.retry_after), (503, 1))
+        self.assertIsInstance(gate(ask()), Forward)
+        known.append(True)
+        decision = gate(ask(SESSION))
+        assert isinstance(decision, Refuse)
+        self.assertEqual(decision.status, 404)

@@ -3,7 +3,7 @@
 from giestack.proxy.decision import Refuse
 from giestack.site import entitled
 from giestack.site.asked import Asked
-from giestack.site.endpoint import NOT_FOUND, RefusalError
+from giestack.site.endpoint import RefusalError
 from giestack.site.spawning import Spawning
 from giestack.spawner.view import SessionView
 from giestack.visitor import Identity, Operator
@@ -34,7 +34,7 @@ def session_of(
         return entitled.session_of(spawning, asked.visitor, session_id)
     view = spawning.view(session_id)
     if view is None:
-        raise RefusalError(NOT_FOUND)
+        raise RefusalError(entitled.unknown(spawning))
     return asked.operator, view
 
 

@@ -8,6 +8,9 @@ from giestack.spawner.view import SessionView, SpawnRefused
 from giestack.visitor import Anonymous, Identity
 
 NOT_OWNER = Refuse(403, "not-owner", "This session belongs to somebody else.")
+SESSIONS_UNKNOWN = Refuse(
+    503, "sessions-unavailable", "Which sessions there are is not known yet.", retry_after=1
+)
 NOT_ADMIN = Refuse(403, "not-admin", "This page is for administrators.")
 
 
@@ -36,10 +39,15 @@ def session_of(
     identity = user(visitor)
     view = spawning.view(session_id)
     if view is None:
-        raise RefusalError(NOT_FOUND)
+        raise RefusalError(unknown(spawning))
     if not view.owner.is_(identity) and not identity.is_admin:
         raise RefusalError(NOT_OWNER)
     return identity, view
+
+
+def unknown(spawning: Spawning) -> Refuse:
+    """What is answered where there is no session of some id (404), or none yet (503)."""
+    return NOT_FOUND if spawning.knows_all else SESSIONS_UNKNOWN
 
 
 def refusal_of(refused: SpawnRefused) -> Refuse:

@@ -40,6 +40,10 @@ class Spawning(Protocol):
         new. Raises `giestack.spawner.view.SpawnRefused`.
         """
 
+    @property
+    def knows_all(self) -> bool:
+        """Whether a session that is not known is not there: else it may be found yet."""
+
     def view(self, session_id: str) -> SessionView | None:
         """One session; None where there is none of that id."""
 

@@ -84,6 +84,7 @@ class Spawner:
         self._clock = clock
         self._catalogue = Catalogue(engines)
         self._questions = {engine.name: self._ask_of(engine) for engine in engines}
+        self._unopened = {engine.name for engine in engines}
         self._prefix = prefix
         self._new_id = new_id
         self._audit = audit
@@ -163,6 +164,7 @@ class Spawner:
     async def _open(self, engine: Engine) -> None:
         for one in await until_open(engine, self._ended, self._clock):
             self._adopt(engine, one)
+        self._unopened.discard(engine.name)
 
     def _adopt(self, engine: Engine, found: Found) -> None:
         session_id = found.launch.session_id
@@ -260,6 +262,11 @@ class Spawner:
                     if session_id:
                         return session_id, engine
         return self._new_id(), first or able[0]
+
+    @property
+    def knows_all(self) -> bool:
+        """Whether all engines have told what sessions they have."""
+        return not self._unopened
 
     def view(self, session_id: str) -> SessionView | None:
         """One session; None where there is none of that id."""

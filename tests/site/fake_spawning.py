@@ -116,6 +116,7 @@ class FakeSpawning:
     :ivar calls: what was asked for that changes something: (method, arguments...).
     :ivar circumstances: those of each `request`.
     :ivar closed_for: what `closed` answers, by the profile's name.
+    :ivar knows_all: as `giestack.site.spawning.Spawning` says.
     :ivar refusal: raised by the next `request` or `restart`, then forgotten.
     :ivar lines: what each session has printed.
     :ivar used: what `stats` answers.
@@ -130,6 +131,7 @@ class FakeSpawning:
         self.calls: list[tuple[Any, ...]] = []
         self.circumstances: list[Circumstances] = []
         self.closed_for: dict[str, str] = {}
+        self.knows_all = True
         self.refusal: SpawnRefused | None = None
         self.lines: dict[str, list[str]] = {}
         self.used: dict[str, Stats] = {}

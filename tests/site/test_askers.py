@@ -52,6 +52,10 @@ class AskerTests(SynchronousTestCase):
                 self.assertEqual(
                     self.refused(session_of, spawning, asked_by(nobody), id), (401, "not-logged-in")
                 )
+        spawning.knows_all = False
+        for who in (ALICE, OPERATOR):
+            refused = self.refused(session_of, spawning, asked_by(who), "s2")
+            self.assertEqual(refused, (503, "sessions-unavailable"))
         # The same number in another host is another user.
         for other in (BOB, OPENBIS, Identity("openbis", 12, "alice", "alice", "a@", False, 1, "k")):
             self.assertEqual(

@@ -45,6 +45,12 @@ class EntitledTests(SynchronousTestCase):
                     self.refused(session_of, spawning, nobody, id), (401, "not-logged-in")
                 )
 
+    def test_a_session_that_may_be_found_yet(self) -> None:
+        spawning = FakeSpawning(session())
+        spawning.knows_all = False
+        self.assertEqual(self.refused(session_of, spawning, ALICE, "s2")[0], 503)
+        self.assertEqual(self.refused(session_of, spawning, BOB, "s1")[0], 403)
+
     def test_what_the_spawner_refuses(self) -> None:
         refuse = refusal_of(SpawnRefused(409, "busy", "Not now."))
         self.assertEqual((refuse.status, refuse.code, refuse.message), (409, "busy", "Not now."))

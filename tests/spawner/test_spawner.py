@@ -199,11 +199,13 @@ class AdoptionTests(SynchronousTestCase):
         world.engine.open_error = EngineError("There is no such socket.")
         with capturedLogs() as logged:
             world.spawner.open()
+            self.assertFalse(world.spawner.knows_all)
             self.assertEqual(world.view(world.start(BOB)).moment.state, "failed")
             world.pass_time(100)
             world.engine.open_error = None
             world.pass_time(31)
         self.assertEqual(world.state("old"), "ready")
+        self.assertTrue(world.spawner.knows_all)
         texts = [formatEvent(event) for event in logged]
         self.assertEqual(len([text for text in texts if "no such socket" in text]), 1)
         self.assertEqual(len([text for text in texts if "can be used now" in text]), 1)
