@@ -7,7 +7,7 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from giestack.docker.errors import DockerError, NotFound
+from giestack.docker.errors import DockerError, NotFound, Unreachable
 from giestack.docker.pull_progress import Pulled
 from giestack.spawner.docker.joint import Joint
 from giestack.spawner.docker.words import said, size_shown
@@ -66,7 +66,7 @@ class Pulls:
         progress(pull.progress)
         try:
             await pull.joint.wait()
-        except EngineError as error:
+        except _Refused as error:
             self._refused[image] = (self._clock.seconds(), str(error))
             raise
         else:
@@ -85,6 +85,10 @@ class Pulls:
             if now - when > REMEMBERED:
                 del self._refused[image]
         return {image: words for image, (_, words) in self._refused.items()}
+
+
+class _Refused(EngineError):
+    """An image is not to be had, though its engine works."""
 
 
 class _Pull:
@@ -119,7 +123,8 @@ class _Pull:
         try:
             await self._images.pull(self.image, self._heard)
         except DockerError as error:
-            raise EngineError(f"The image {self.image} cannot be fetched: {said(error)}") from None
+            kind = EngineError if isinstance(error, Unreachable) else _Refused
+            raise kind(f"The image {self.image} cannot be fetched: {said(error)}") from None
         finally:
             self._over(self)
 

@@ -4,7 +4,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from giestack.docker.errors import DockerError, NotFound
+from giestack.docker.errors import DockerError, NotFound, Unreachable
 from giestack.docker.pull_progress import Pulled
 from giestack.spawner.docker.pulls import REMEMBERED, Pulls
 from giestack.spawner.engine import EngineError, Progress
@@ -153,6 +153,12 @@ class PullTests(SynchronousTestCase):
         again = self.fetch()
         self.images.pulls[1][1].callback(None)
         self.successResultOf(again)
+        self.assertEqual(self.pulls.refused(), {})
+
+    def test_an_engine_that_went_away_is_no_refusal(self):
+        pulling = self.fetch()
+        self.images.pulls[0][1].errback(Unreachable("the engine closed the connection"))
+        self.assertIn("closed", str(self.failureResultOf(pulling, EngineError).value))
         self.assertEqual(self.pulls.refused(), {})
 
     def test_refusals_are_forgotten(self):
