@@ -2,7 +2,16 @@
 
 `CoreSuite` holds on Podman too, whose socket speaks the same API. What differs there (4.3):
 
-DIFFERENCES
+- a name that is taken, and a command in what does not run, are told with 500, not 409;
+- names of images without a registry get ``localhost/`` in front; an imported one gets no tag but
+  ``latest``; words for what is missing are its own;
+- limits can't be changed while a container runs (404, 4.3 has no such call); stats of what does
+  not run are no JSON; what is paused can't be stopped;
+- what runs is not removed without force, but told so with 500; so is a port that is taken, in
+  other words, and a network that is missing, at the creation already;
+- a read-only root takes files everywhere; a network is removed with the containers in it;
+- a missing command ends with 127, not 126; of running out of memory no ``oom`` is told;
+- ``since`` of events is not kept to the nanosecond.
 """
 
 import posixpath
@@ -21,7 +30,12 @@ MEGABYTE = 1024 * 1024
 
 
 class CoreSuite(ClientCase):
-    """What every engine does."""
+    """What every engine does.
+
+    :ivar taken: the failure where a name is taken, or something is in the wrong state.
+    """
+
+    taken: type[DockerError] = Conflict
 
     # The engine.
 
@@ -74,7 +88,7 @@ class CoreSuite(ClientCase):
 
     async def test_names_are_taken_once(self):
         await self.create("mute")
-        error = await self.failing(Conflict, self.create("mute"))
+        error = await self.failing(self.taken, self.create("mute"))
         self.assertIn(self.name(), str(error))
         await self.docker.containers.rename(self.name(), self.name("two"))
         self.assertEqual(
@@ -82,7 +96,8 @@ class CoreSuite(ClientCase):
             f"/{self.name('two')}",
         )
         await self.create("mute")
-        await self.failing(Conflict, self.docker.containers.rename(self.name(), self.name("two")))
+        renaming = self.docker.containers.rename(self.name(), self.name("two"))
+        await self.failing(self.taken, renaming)
 
     async def test_what_is_missing(self):
         body = {"Image": f"127.0.0.1:1/{self.mark}:none", "Labels": self.labels}
@@ -214,7 +229,7 @@ class CoreSuite(ClientCase):
 
     async def test_no_commands_in_what_does_not_run(self):
         created = await self.create("mute")
-        await self.failing(Conflict, self.docker.containers.execute(created, ["true"]))
+        await self.failing(self.taken, self.docker.containers.execute(created, ["true"]))
 
     # Use.
 
@@ -258,7 +273,7 @@ class CoreSuite(ClientCase):
         networks = self.docker.networks
         body = {"Driver": "bridge", "Labels": self.labels}
         made = await networks.create(self.name(), body)
-        await self.failing(Conflict, networks.create(self.name(), body))
+        await self.failing(self.taken, networks.create(self.name(), body))
         found = await networks.inspect(self.name())
         self.assertEqual((found["Id"], found["Labels"]), (made, self.labels))
         (found,) = await networks.list([f"{LABEL}={self.mark}"])
@@ -398,11 +413,17 @@ class ClientSuite(CoreSuite):
         )
         await deferLater(reactor, 0.2)
         limit = {"Memory": 20 * MEGABYTE, "MemorySwap": 20 * MEGABYTE}
-        created = await self.launch("eat", host=limit)
-        self.assertEqual(await self.docker.containers.wait(created), 137)
-        await self.until(lambda: "die" in heard, "die")
-        self.assertIn("oom", heard)
-        self.assertTrue((await self.state(created))["OOMKilled"])
+        # Docker 20.10 does not notice one in twenty: there is no event then, and no OOMKilled.
+        for number in range(6):
+            created = await self.launch("eat", name=f"n{number}", host=limit)
+            self.assertEqual(await self.docker.containers.wait(created), 137)
+            await self.until(lambda: "die" in heard, "die")
+            killed = (await self.state(created))["OOMKilled"]
+            self.assertEqual(killed, "oom" in heard)
+            if killed:
+                break
+            heard.clear()
+        self.assertTrue(killed)
         stream.stop()
 
     async def test_events_from_then_on(self):

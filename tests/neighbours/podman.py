@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from tests.docker.fake_programs import IMAGE
@@ -18,12 +19,11 @@ from tests.neighbours.docker_api import DockerApi, mounts
 from tests.neighbours.program import eventually
 from tests.neighbours.tools_image import have_tools_image
 
-CNI = Path("/var/lib/cni")
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
 # Names of images are taken as they are; Debian has no "catatonit" beside Podman; an ordinary
-# machine may not raise limits beyond what it has itself.  crun does not know hybrid control groups.
+# machine may not raise limits beyond what it has itself; crun does not know hybrid control groups.
 SETTINGS = """\
 [engine]
 compat_api_enforce_docker_hub = false
@@ -35,11 +35,14 @@ runtime = "runc"
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 """
 
+# Whatever it has started ends with it.
+APART = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+# What it keeps outside of its folder it has for itself, too.
 SCRIPT = """\
 set -e
 mount --make-rprivate /
-mkdir -p /var/lib/cni
-mount -t tmpfs tmpfs /var/lib/cni
+mount -t tmpfs tmpfs /var/lib
 mount -t tmpfs tmpfs /run
 ip link set lo up
 exec "$@"
@@ -63,7 +66,6 @@ class Podman:
         self.socket = folder / "p.sock"
         self.url = f"unix://{self.socket}"
         self.api = DockerApi(self.socket)
-        self._had_cni = CNI.exists()
         self._groups = set(_groups())
         settings = folder / "containers.conf"
         settings.write_text(SETTINGS.format(init=init), encoding="ascii")
@@ -78,7 +80,7 @@ class Podman:
         self._log = folder / "log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                ["unshare", "--net", "--mount", "sh", "-c", SCRIPT, "sh", *command, self.url],
+                [*APART, "sh", "-c", SCRIPT, "sh", init, "--", *command, self.url],
                 env={**os.environ, "CONTAINERS_CONF": str(settings)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -106,32 +108,32 @@ class Podman:
         """Remove what it has, and end it."""
         if self._process.poll() is None:
             self.api.remove_all()
-            self._process.terminate()
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                pass
-            try:
-                os.killpg(self._process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            self._process.kill()
             self._process.wait()
         for path in sorted(mounts(), reverse=True):
             if path.startswith(f"{self.folder}/"):
                 subprocess.run(["umount", "-l", path], check=False, capture_output=True)
-        if not self._had_cni:
-            shutil.rmtree(CNI, ignore_errors=True)
-        for group in set(_groups()) - self._groups:
-            for path, _, _ in os.walk(group, topdown=False):
-                try:
-                    os.rmdir(path)
-                except OSError:
-                    pass  # another Podman's by now
+        # What it had started may be gone a moment later than itself.
+        for _ in range(40):
+            left = set(_groups()) - self._groups
+            for group in left:
+                _remove(group)
+            if not left:
+                break
+            time.sleep(0.05)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _groups() -> list[Path]:
     return list(Path("/sys/fs/cgroup").rglob("libpod_parent"))
+
+
+def _remove(group: Path) -> None:
+    for path, _, _ in os.walk(group, topdown=False):
+        try:
+            os.rmdir(path)
+        except OSError:
+            pass  # in use: by what is just ending, or by another Podman
 
 
 _shared: list[Podman] = []

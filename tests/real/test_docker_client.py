@@ -3,7 +3,7 @@
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from giestack.docker.errors import Unreachable
+from giestack.docker.errors import DockerError
 from giestack.docker.location import Location, TlsFiles
 from tests.docker.client_case import ClientCase
 from tests.docker.client_suite import ClientSuite
@@ -60,7 +60,7 @@ class WrongTlsTests(RealEngineCase, TestCase):
 
     async def refused(self, files):
         self.files = files
-        return str(await self.failing(Unreachable, self.new_client().ping()))
+        return str(await self.failing(DockerError, self.new_client().ping()))
 
     async def test_a_client_that_nobody_has_vouched_for(self):
         cert, key, _ = certificate(self.folder, "stranger")
