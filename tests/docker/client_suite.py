@@ -10,8 +10,9 @@
 - what runs is not removed without force, but told so with 500; so is a port that is taken, in
   other words, and a network that is missing, at the creation already;
 - a read-only root takes files everywhere; a network is removed with the containers in it;
-- a missing command ends with 127, not 126; of running out of memory no ``oom`` is told;
-- ``since`` of events is not kept to the nanosecond.
+- a missing command ends with 127, not 126;
+- events have more kinds, such as ``init`` and ``cleanup``; of running out of memory neither an
+  ``oom`` nor OOMKilled is told, only status 137.
 """
 
 import posixpath

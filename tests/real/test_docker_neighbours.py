@@ -107,9 +107,9 @@ class DockerdTests(SynchronousTestCase):
         links = links_of_this_machine()
         engines = other_engines()
         # Such names happen; Docker and containerd don't take all of them everywhere.
-        name = Path(tempfile.gettempdir(), f"{PREFIX}_{os.getpid()}__")
-        name.mkdir(0o700)
-        self.patch(tempfile, "mkdtemp", lambda prefix: str(name))
+        folder = Path(tempfile.gettempdir(), f"{PREFIX}_{os.getpid()}__")
+        folder.mkdir(0o700)
+        self.patch(tempfile, "mkdtemp", lambda prefix: str(folder))
         engine = Dockerd()
         self.addCleanup(engine.end)
         engine.start()
