@@ -38,6 +38,7 @@ class FakeDocker:
     :ivar faults: which calls go wrong.
     :ivar calls: all that were made, faults too.
     :ivar chunk: streams come in pieces of so many bytes; 0: as they are written.
+    :ivar root: the folder that it keeps everything in.
     :ivar memory: bytes that it has.
     """
 
@@ -48,6 +49,7 @@ class FakeDocker:
         self.url = f"unix://{self.socket}"
         self.version = VERSION
         self.memory = 8 * 1024**3
+        self.root = "/var/lib/docker"
         self.chunk = 0
         self.faults = Faults()
         self.calls: list[Call] = []
@@ -161,7 +163,7 @@ class FakeDocker:
                 "NCPU": 2,
                 "Driver": "overlay2",
                 "CgroupVersion": "1",
-                "DockerRootDir": "/var/lib/docker",
+                "DockerRootDir": self.root,
                 "ServerVersion": "20.10.24",
                 "OperatingSystem": "Debian GNU/Linux 12 (bookworm)",
                 "SecurityOptions": ["name=seccomp,profile=default"],

@@ -101,10 +101,15 @@ class Making:
         self._name = name
         self._clock = clock
         self.publish_at = publish_at
-        self.hidden = hidden
+        self.hidden = list(hidden)
         self._removing = Removing(clock, docker.containers, docker.volumes, names)
         self._works: dict[str, _Work] = {}
         self._steps: dict[str, Deferred[Any]] = {}
+
+    def hide(self, folder: str) -> None:
+        """Let no session mount a folder of the engine's host from now on."""
+        if folder not in self.hidden:
+            self.hidden.append(folder)
 
     def is_at_work(self, session_id: str) -> bool:
         """Whether the container of a session or slot is being made or removed."""

@@ -116,6 +116,9 @@ class Sessions:
         self.trouble, self._was_away = "", True
         memory = info.get("MemTotal")
         self.memory = memory if isinstance(memory, int) and memory > 0 else None
+        root = info.get("DockerRootDir")
+        if isinstance(root, str) and root:
+            self._making.hide(root)
 
     def lost(self, error: DockerError) -> None:
         """See `giestack.spawner.docker.watching.Watched`."""

@@ -6,7 +6,7 @@ from twisted.internet.task import Clock, deferLater
 from giestack.settings.spawner_schema import Profile
 from giestack.spawner.docker.labels import Names, labels_of
 from giestack.spawner.docker.sessions import GRACE
-from giestack.spawner.engine import Ended
+from giestack.spawner.engine import Ended, EngineError
 from tests.docker.fake_http import HANG, answers, late
 from tests.docker.fake_programs import IMAGE
 from tests.spawner.docker.fake_case import NAMES, FakeCase, container_of
@@ -32,6 +32,20 @@ class Things(FakeCase):
 
     def names(self):
         return sorted(one.name for one in self.fake.containers.all.values())
+
+
+class RootTests(Things):
+    async def test_nobody_mounts_the_folder_of_the_engine(self):
+        self.fake.root = "/srv/docker"
+        engine = await self.engine()
+        for source in ("/srv/docker", "/srv/docker/volumes/home-galaxy-7/_data", "/srv"):
+            try:
+                await self.start(engine, volumes={source: "/mnt"})
+            except EngineError as error:
+                self.assertIn(source, str(error))
+            else:
+                self.fail(f"{source} was mounted")
+            await engine.stop("s1", 1)
 
 
 class TakeUpTests(Things):
