@@ -30,6 +30,7 @@ TAIL = 100
 """Lines of a log where nobody says how many."""
 
 _STOPPING = Moment(state="stopping", step="stopping", message="Stopping")
+_TO_END = {"ready": False, "end": True}
 _FOLLOW = {"0": False, "false": False, "1": True, "true": True}
 
 
@@ -134,10 +135,15 @@ class SessionApi:
             raise RefusalError(unavailable(error)) from error
         return Answer(200, text_fields(LINES), as_lines(lines))
 
-    async def events(self, asked: Asked, session_id: str) -> Stream:
+    async def events(self, asked: Asked, session_id: str) -> Answer | Stream:
         """Stream the session's moments; see `giestack.site.session_streams.MomentEvents`."""
         view = session_of(self._spawning, asked, session_id)[1]
-        return self._streams.answer(MomentEvents(self._spawning, view), EVENTS, _whose(asked))
+        try:
+            to_end = _to_end(asked)
+        except SpawnRefused as refused:
+            return self._refused(refused)
+        source = MomentEvents(self._spawning, view, to_end=to_end)
+        return self._streams.answer(source, EVENTS, _whose(asked))
 
     async def _list(self, views: Sequence[SessionView], asked: Asked) -> Answer:
         email = sees_addresses(asked)
@@ -178,3 +184,10 @@ def _follow(asked: Asked) -> bool:
 def _whose(asked: Asked) -> object:
     visitor = asked.visitor
     return (visitor.host, visitor.user_id) if isinstance(visitor, Identity) else asked.operator
+
+
+def _to_end(asked: Asked) -> bool:
+    given = asked.query.get("until", "ready")
+    if given not in _TO_END:
+        raise bad_option("until", "“until” must be “ready” or “end”.")
+    return _TO_END[given]

@@ -32,17 +32,19 @@ class MomentEvents:
     """A session's present moment, then each change: a `giestack.site.streams.Source`.
 
     Each event is a line of JSON, see `giestack.site.session_json.described_moment`. The last one
-    has the state ``ready``, ``failed`` or ``stopped``: a page closes its EventSource then. A
-    stream that ends after any other was cut short, and an EventSource asks again. A client that
-    does not read only misses what has passed.
+    has the state ``ready``, ``failed`` or ``stopped``: a page closes its EventSource then. With
+    ``to_end`` it goes on behind ``ready``, to the session's end. A stream that ends after any
+    other was cut short, and an EventSource asks again. A client that does not read only misses
+    what has passed.
     """
 
     idle = b":\n\n"
     resumed = True
 
-    def __init__(self, spawning: Spawning, view: SessionView) -> None:
+    def __init__(self, spawning: Spawning, view: SessionView, *, to_end: bool = False) -> None:
         self._spawning = spawning
         self._view = view
+        self._last = ENDED if to_end else (*ENDED, "ready")
         self._wake: Wake = _nothing
         self._leave: Callable[[], None] = _nothing
         self._newest: Moment | None = None
@@ -57,7 +59,7 @@ class MomentEvents:
         moment, self._newest = self._newest, None
         if moment is None:
             return None if self._over else b""
-        if moment.state == "ready" or moment.state in ENDED:
+        if moment.state in self._last:
             self._over = True
         told = json.dumps(described_moment(moment, self._view.path)).encode()
         begin, self._first = _RETRY if self._first else b"", False

@@ -473,8 +473,8 @@ class EventTests(SessionApiTestCase):
         self.house.decision = Local(ALICE)
         self.client = self.house.connect()
 
-    def listen(self, *fields: str) -> tuple[bytes, bytes]:
-        self.client.send(get(API + "sessions/s1/events", *fields))
+    def listen(self, *fields: str, until: str = "ready") -> tuple[bytes, bytes]:
+        self.client.send(get(f"{API}sessions/s1/events?until={until}", *fields))
         head, _, body = self.client.take().partition(b"\r\n\r\n")
         return head, body
 
@@ -493,6 +493,19 @@ class EventTests(SessionApiTestCase):
         self.assertIn(b"\r\nCache-Control: no-store\r\n", head)
         self.assertIn(b"\r\nX-Accel-Buffering: no\r\n", head)
         self.assertIn(b'retry: 2000\ndata: {"state": "queued", ', body)
+
+    def test_to_the_end(self) -> None:
+        self.listen(until="end")
+        for state in ("starting", "ready", "failed"):
+            self.spawning.become("s1", state)
+            self.assertEqual(self.event()["state"], state)
+        self.assertEqual(self.rest, b"0\r\n\r\n")
+
+    def test_no_other_end(self) -> None:
+        self.client.send(get(API + "sessions/s1/events?until=later"))
+        text = self.client.take()
+        self.assertIn(b" 422 ", text.partition(b"\r\n")[0])
+        self.assertIn(b'"field": "until"', text)
 
     def test_each_change_until_it_is_ready(self) -> None:
         self.listen()

@@ -74,7 +74,11 @@ class ProgressTests(PageCase):
                 f'url=/giestack/sessions/{state}?open=1"></noscript>',
                 text,
             )
-        for state in ("ready", "stopped", "failed"):
+        text = self.text("ready")
+        self.assertIn('data-events="/giestack/api/v1/sessions/ready/events?until=end"', text)
+        self.assertNotIn("data-open", text)
+        self.assertNotIn("http-equiv", text)
+        for state in ("stopped", "failed"):
             text = self.text(state)
             self.assertNotIn("data-events", text)
             self.assertNotIn("http-equiv", text)

@@ -45,11 +45,11 @@ class MomentTests(SynchronousTestCase):
         self.spawning = FakeSpawning(session("queued"))
         self.reader = self.read()
 
-    def read(self) -> Reader:
+    def read(self, *, to_end: bool = False) -> Reader:
         spawning: Spawning = self.spawning
         view = spawning.view("s1")
         assert view is not None
-        return Reader(MomentEvents(spawning, view))
+        return Reader(MomentEvents(spawning, view, to_end=to_end))
 
     def test_the_present_moment_then_each_change(self) -> None:
         event = self.reader.event
@@ -83,6 +83,15 @@ class MomentTests(SynchronousTestCase):
         self.spawning.become("s1", "stopping")
         self.assertIsNone(self.reader.take())
         self.assertEqual(self.reader.woken, woken)
+
+    def test_to_the_end_goes_on_behind_ready(self) -> None:
+        reader = self.read(to_end=True)
+        self.spawning.become("s1", "ready")
+        self.assertEqual(reader.event["state"], "ready")
+        self.assertEqual(reader.take(), b"")
+        self.spawning.become("s1", "failed")
+        self.assertEqual(reader.event["reason"], "exit status 1")
+        self.assertIsNone(reader.take())
 
     def test_failed_is_the_last_and_says_why(self) -> None:
         self.spawning.become("s1", "failed")

@@ -95,12 +95,15 @@ function plan(seconds) {
   timer = setTimeout(refresh, 1000 * (seconds ?? every * calm));
 }
 
-// While something starts the server tells each step at once.
+// The server tells each change of a session at once. Where nothing is waited for, only while somebody
+// looks: a browser has few connections for one server.
 function listen() {
-  const wanted = ended ? undefined : document.querySelector("[data-events]")?.dataset.events;
-  if (events && (!wanted || events.readyState === EventSource.CLOSED)) { events.close(); events = undefined; }
+  const { events: told, open } = document.querySelector("[data-events]")?.dataset ?? {};
+  const wanted = ended || (document.hidden && !open) ? undefined : told;
+  if (events && (events.told !== wanted || events.readyState === EventSource.CLOSED)) { events.close(); events = undefined; }
   if (wanted && !events) {
     events = new EventSource(wanted);
+    events.told = wanted;
     events.onmessage = refresh;
   }
 }
@@ -126,7 +129,11 @@ filter?.addEventListener("input", () => {
 });
 for (const sign of ["pointermove", "pointerdown", "keydown", "scroll"])
   addEventListener(sign, () => { used = performance.now(); }, { passive: true });
-document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : refresh()));
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) { refresh(); return; }
+  clearTimeout(timer);
+  listen();
+});
 addEventListener("pageshow", (shown) => { if (shown.persisted) refresh(); });
 
 // Who has watched it start goes there once it is ready; who comes later stays here.
