@@ -1,13 +1,15 @@
 """A Galaxy for tests with real processes: copies of its database and of its session map."""
 
+import hashlib
 import shutil
 import sqlite3
 import tempfile
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 from giestack.demo.session_map import SessionMap
-from tests.identity.galaxy_fixture import BY_NAME, DATA, FIXTURE, SECRET
+from tests.identity.galaxy_fixture import BY_NAME, CODEC, DATA, FIXTURE, SECRET
 from tests.neighbours.program import CleanUp
 
 PREFIX = "/interactivetool/ep"
@@ -24,6 +26,7 @@ PATH_IN_HEADER = "alice path-based, header"
 PATH_IN_URL = "alice path-based, path in url"
 BOBS = "bob running"
 
+_ADDED: dict[str, str] = {}
 _ENTRIES = {entry["name"]: entry for entry in FIXTURE["entry_points"]}
 
 
@@ -35,7 +38,9 @@ def new_folder(test: CleanUp, prefix: str = "giestack-") -> Path:
 
 
 def cookie(case: str) -> str:
-    """The value of the session cookie of a case."""
+    """The value of the session cookie of a case, or of a user whom `Galaxy.add_user` has added."""
+    if case in _ADDED:
+        return _ADDED[case]
     value: str = BY_NAME[case]["cookie"]
     return value
 
@@ -87,6 +92,24 @@ class Galaxy:
                 "UPDATE galaxy_session SET is_valid = 0 WHERE id = ?",
                 (BY_NAME[case]["session_id"],),
             )
+
+    def add_user(self, name: str) -> str:
+        """Have one more user, who is logged in; return the name, which `cookie` knows."""
+        key = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
+        now = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
+        with closing(self.connect()) as database, database:
+            user = database.execute(
+                "INSERT INTO galaxy_user (email, username, password, external, deleted, purged,"
+                " active, create_time, update_time) VALUES (?, ?, 'x', 0, 0, 0, 1, ?, ?)",
+                (f"{name}@example.org", name, now, now),
+            ).lastrowid
+            database.execute(
+                "INSERT INTO galaxy_session (user_id, session_key, is_valid, create_time,"
+                " update_time, last_action) VALUES (?, ?, 1, ?, ?, ?)",
+                (user, key, now, now, now),
+            )
+        _ADDED[name] = CODEC.encode(key)
+        return name
 
     def connect(self) -> sqlite3.Connection:
         """A connection to the database, to change it or to lock it."""
