@@ -68,7 +68,11 @@ class Podman:
         self.api = DockerApi(self.socket)
         self._groups = set(_groups())
         settings = folder / "containers.conf"
-        settings.write_text(SETTINGS.format(init=init), encoding="ascii")
+        text = SETTINGS.format(init=init)
+        if Path("/usr/lib/cni/bridge").exists():
+            # Else it would look around on this machine for which of two it is to be.
+            text += '[network]\nnetwork_backend = "cni"\n'
+        settings.write_text(text, encoding="ascii")
         options = {
             "root": "root",
             "runroot": "run",

@@ -1,11 +1,11 @@
-"""The client of Docker's API on Podman's socket; `tests.docker.client_suite` says what differs."""
+"""The client of Docker's API on Podman's socket; `tests.docker.core_suite` says what differs."""
 
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from giestack.docker.errors import DockerError
 from giestack.docker.location import Location
-from tests.docker.client_suite import CoreSuite
+from tests.docker.core_suite import CoreSuite
 from tests.neighbours.podman import podman
 
 
