@@ -2,18 +2,15 @@
 
 import http.client
 import json
-import os
 import ssl
 import subprocess
-import tempfile
 import time
 import urllib.request
-from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.neighbours.docker import Dockerd, docker
-from tests.neighbours.docker_traces import PREFIX, other_engines
+from tests.neighbours.docker_traces import other_engines
 from tests.neighbours.program import accepts, eventually
 from tests.neighbours.registry import PASSWORD, USER, Registry
 from tests.neighbours.tools_image import have_tools_image
@@ -106,10 +103,6 @@ class DockerdTests(SynchronousTestCase):
     def test_from_start_to_end(self):
         links = links_of_this_machine()
         engines = other_engines()
-        # Such names happen; Docker and containerd don't take all of them everywhere.
-        folder = Path(tempfile.gettempdir(), f"{PREFIX}_{os.getpid()}__")
-        folder.mkdir(0o700)
-        self.patch(tempfile, "mkdtemp", lambda prefix: str(folder))
         engine = Dockerd()
         self.addCleanup(engine.end)
         engine.start()
