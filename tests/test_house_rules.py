@@ -54,6 +54,7 @@ PURE = (
     "giestack/address.py",
     "giestack/visitor.py",
     "giestack/docker/archive.py",
+    "giestack/docker/lines.py",
     "giestack/docker/pull_progress.py",
     "giestack/docker/references.py",
     "giestack/identity/cookie.py",
