@@ -1,8 +1,8 @@
 # Every target does its own set-up, says what it installs, and is quick the second time.
 
 python := .venv/bin/python
-neighbours := postgresql chromium docker.io iptables iproute2 busybox-static podman crun uidmap \
-  docker-registry mmdebstrap
+neighbours := postgresql chromium docker.io iptables iproute2 busybox-static podman runc \
+  containernetworking-plugins docker-registry mmdebstrap
 
 .PHONY: demo demo-image test bench bench-sessions bench-spawners soak fuzz lint clean
 

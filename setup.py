@@ -43,6 +43,7 @@ setup(
             "mypy",
             "mypy-zope",
             "types-PyYAML",
+            "types-docker",
             "ruff",
             "playwright",
             "axe-playwright-python",
