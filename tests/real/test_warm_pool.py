@@ -458,7 +458,7 @@ class DeathTests(WarmCase):
         self.giestack.full = False
         slot = self.slot()
         name = self.giestack.names.container(slot)
-        self.real.api.must("DELETE", f"/containers/{name}", force="1")
+        self.real.api.must("DELETE", f"/containers/{name}", force="1", v="1")
         while self.giestack.pool.has(slot):
             await deferLater(reactor, 0.02)
         await self.giestack.filled()
@@ -470,7 +470,7 @@ class DeathTests(WarmCase):
         self.assertTrue(self.giestack.pool.has(launch.session_id))
         name = self.giestack.names.container(launch.session_id)
         start = self.giestack.engine.start(launch, lambda progress: None)
-        self.real.api.must("DELETE", f"/containers/{name}", force="1")
+        self.real.api.must("DELETE", f"/containers/{name}", force="1", v="1")
         address = await start
         await wait_until_ready(address, "/", 10)
         found = await self.giestack.shell(launch.session_id, f"ls {HOME}; cat /run/secrets/TOKEN")

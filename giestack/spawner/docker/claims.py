@@ -174,16 +174,17 @@ class Claims:
         """Where a mount's source is on this host."""
         if mount.is_folder:
             return Placed(mount.source, mount.target, mount.read_only)
-        volumes = self._docker.volumes
+        volumes, filled = self._docker.volumes, mount.filled
         try:
             found = await volumes.inspect(mount.source)
         except NotFound:
             await self._fill(launch, [mount])
-            found = await volumes.inspect(mount.source)
+            # With what there is, which may be nothing.
+            found, filled = await volumes.inspect(mount.source), False
         if found.get("Driver") != "local" or found.get("Options"):
             # It is only there, or as large as it should be, while the engine has it mounted.
             raise EngineError(f"The volume {mount.source} can't be mounted by others.")
-        return Placed(str(found["Mountpoint"]), mount.target, mount.read_only, filled=mount.filled)
+        return Placed(str(found["Mountpoint"]), mount.target, mount.read_only, filled=filled)
 
     async def _fill(self, launch: Launch, mounts: Sequence[Mount]) -> None:
         """Make volumes, if need be, and have Docker copy into empty ones what the image has.

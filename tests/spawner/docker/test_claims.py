@@ -269,6 +269,8 @@ class ClaimTests(ClaimsCase):
             self.kinds(),
             ["inspect", "create", "remove", "inspect", "put", "unpause", "volume"],
         )
+        # It is as Docker has filled it, be that with nothing.
+        self.assertFalse(self.mounting.put_in[0][1][0].filled)
         body = self.docker.bodies[name]
         self.assertEqual(body["Image"], "jupyter:1")
         self.assertEqual(
