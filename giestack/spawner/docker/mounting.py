@@ -14,7 +14,6 @@ from twisted.internet.interfaces import IProcessTransport, IReactorProcess, IRea
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
-import giestack
 from giestack.docker.location import Location
 
 PATIENCE = 5.0
@@ -27,7 +26,7 @@ _PROGRAM = (
     "import sys; sys.path.append(sys.argv[1]); "
     "from giestack.spawner.docker.mounter import main; sys.exit(main())"
 )
-_ROOT = str(Path(giestack.__file__).parent.parent)
+_ROOT = str(Path(__file__).parents[3])
 _CLOSE_SECONDS = 2.0
 
 
