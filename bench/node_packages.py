@@ -37,14 +37,14 @@ class NodePackages:
         return _version(self.modules, package)
 
 
-def install() -> NodePackages:
-    """Install what is missing, and say what; quick where nothing is.
+def install(*packages: str) -> NodePackages:
+    """Install what is missing of these packages, and say what; quick where nothing is.
 
     :raises Failed: where npm is missing or fails.
     """
     modules = FOLDER / "node_modules"
     node = _system_node()
-    wanted = dict(_VERSIONS)
+    wanted = {name: _VERSIONS[name] for name in packages}
     if node is None:
         package = f"node-linux-{_ARCHITECTURES.get(platform.machine(), platform.machine())}"
         wanted[package] = _NODE_VERSION
@@ -57,12 +57,17 @@ def install() -> NodePackages:
         # Without the optional packages there is no client of PostgreSQL to be built.
         quiet = ("--no-audit", "--no-fund", "--loglevel=error")
         _npm("install", "--ignore-scripts", "--omit=optional", "--no-package-lock", *quiet, *names)
+    if GX_IT_PROXY in wanted:
+        _build_sqlite(modules)
+    return NodePackages(node, modules)
+
+
+def _build_sqlite(modules: Path) -> None:
     if not any((modules / "sqlite3").rglob("node_sqlite3.node")):
         print("==> building sqlite3 for gx-it-proxy (a minute)", flush=True)
         _npm("rebuild", "--loglevel=error", "sqlite3")
     if not any((modules / "sqlite3").rglob("node_sqlite3.node")):
         raise Failed("npm did not build sqlite3, which gx-it-proxy needs")
-    return NodePackages(node, modules)
 
 
 def _system_node() -> Path | None:

@@ -22,9 +22,10 @@ from bench.contenders import (
     Contender,
     Ground,
 )
+from bench.ending import Promise, ended, say
 from bench.load import Transfers, Tunnels, Wrk, size_on_the_wire
 from bench.node_packages import NodePackages
-from bench.processes import Failed, Program, Programs, busy, settle
+from bench.processes import Program, Programs, busy, settle
 from bench.report import Result
 
 MEASUREMENTS = ("requests", "transfers", "echo", "tunnels")
@@ -71,7 +72,7 @@ class Bench:
                 self._rounds(name, measure)
         if "tunnels" in self._options.measurements:
             for contender in self._contenders:
-                _say(f"{self._options.tunnels} idle tunnels: {contender.name}")
+                say(f"{self._options.tunnels} idle tunnels: {contender.name}")
                 # What the other measurements have left behind would hide what a tunnel needs.
                 fresh = self._ground.start(contender.name, self._packages)
                 self._tunnels(fresh, self.results[contender.name])
@@ -81,7 +82,7 @@ class Bench:
         # The first round warms up: caches, code that is compiled when it has run often enough.
         for number in range(self._options.rounds + 1):
             for contender in self._contenders:
-                _say(f"{name}, round {number or 'to warm up'}: {contender.name}")
+                say(f"{name}, round {number or 'to warm up'}: {contender.name}")
                 measure(contender, self.results[contender.name] if number else Result())
 
     def _requests(self, contender: Contender, result: Result) -> None:
@@ -171,12 +172,6 @@ class _Cpu:
         self.used += self._program.cpu()
 
 
-def _say(text: str) -> None:
-    """Show what is going on, where somebody looks."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-
-
 def _options(arguments: list[str] | None) -> Namespace:
     parser = ArgumentParser(prog="python -m bench.proxies", description="What proxies cost.")
     parser.add_argument("--rounds", type=int, default=5, help="how often each takes its turn [5]")
@@ -200,36 +195,28 @@ def _options(arguments: list[str] | None) -> Namespace:
     return options
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run, print, and return 1 where a promise is not kept."""
-    options = _options(arguments)
-    try:
-        packages = None
-        if GX in options.names or CHP in options.names:
-            packages = node_packages.install()
-        others = busy(2)
-        with Programs() as programs:
-            ground = Ground(programs)
-            bench = Bench(ground, packages, options)
-            bench.run()
-            missing = bench.not_switched_on()
-    except Failed as failure:
-        _say("")
-        print(f"bench: {failure}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        _say("")
-        return 130
-    _say("")
-    said, over = report.ratios(bench.results)
+def _run(options: Namespace) -> list[Promise]:
+    packages = None
+    if GX in options.names or CHP in options.names:
+        packages = node_packages.install(GX, CHP)
+    others = busy(2)
+    with Programs() as programs:
+        ground = Ground(programs)
+        bench = Bench(ground, packages, options)
+        bench.run()
+        missing = bench.not_switched_on()
+    say("")
     print(report.machine(packages.node if packages else None))
     print(f"{others:.0%} busy with other things before the start", end="\n\n")
     print(*report.spread(bench.results), sep="\n", end="\n\n")
     print(*report.table(bench.results, bench.versions), sep="\n", end="\n\n")
-    print(*said, *missing, sep="\n")
-    for line in over + missing:
-        print(f"bench: {line}", file=sys.stderr)
-    return 1 if over or missing else 0
+    return report.ratios(bench.results) + [Promise(one, False) for one in missing]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run, print, and return 1 where a promise is not kept."""
+    options = _options(arguments)
+    return ended(lambda: _run(options))
 
 
 if __name__ == "__main__":

@@ -7,14 +7,18 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 
 import twisted
 from bench.contenders import CHP, GIESTACK, GX, NGINX
+from bench.ending import Promise
 from bench.processes import said_by
 
 BARS = {GX: 0.2, CHP: 0.6, NGINX: 2.5}
 """How much CPU giestack may take for a request, as a part of what another proxy takes."""
+
+SECONDS = (["", "median", "99 %", "longest", "count"], ["", "ms", "ms", "ms", ""])
+"""The heading above `row_of`."""
 
 
 @dataclass(slots=True)
@@ -88,19 +92,30 @@ def simple_table(rows: Sequence[Sequence[str]]) -> list[str]:
     return [rule, *lines[:2], rule, *lines[2:], rule]
 
 
-def ratios(results: Mapping[str, Result]) -> tuple[list[str], list[str]]:
-    """How giestack's CPU per request compares: lines to print, and those that are over a bar."""
+def ratios(results: Mapping[str, Result]) -> list[Promise]:
+    """How giestack's CPU per request compares."""
     ours = results.get(GIESTACK, Result()).request
-    said, over = [], []
+    promises = []
     for name, bar in BARS.items():
         theirs = results.get(name, Result()).request
         if ours and theirs:
             ratio = median(ours) / median(theirs)
-            line = f"CPU per request: {ratio:.2f} × {name}, at most {bar} × is promised"
-            said.append(f"{line}: {'ok' if ratio <= bar else 'OVER'}")
-            if ratio > bar:
-                over.append(line)
-    return said, over
+            text = f"CPU per request: {ratio:.2f} × {name}, at most {bar} × is promised"
+            promises.append(Promise(text, ratio <= bar))
+    return promises
+
+
+def row_of(name: str, values: Sequence[float], digits: int) -> list[str]:
+    """A row of a table of seconds, in ms: median, the 99th of 100, the longest, how many."""
+    figures = (median(values), late(values), max(values))
+    return [name, *(f"{value * 1e3:,.{digits}f}" for value in figures), str(len(values))]
+
+
+def late(values: Sequence[float]) -> float:
+    """The seconds within which 99 of 100 were over."""
+    if len(values) == 1:
+        return values[0]
+    return quantiles(values, n=100, method="inclusive")[98]
 
 
 def spread(results: Mapping[str, Result]) -> list[str]:
