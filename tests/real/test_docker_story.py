@@ -262,6 +262,7 @@ class WarmTests(NotebookCase):
         found = self.sessions.until_it_answers(path, 200, cookie=cookie(BOB)).json["content"]
         self.assertEqual([one["name"] for one in found], ["Welcome.ipynb"])
         status, text = self.sessions.run(told, "cat", "/run/secrets/giestack.env")
+        self.assertEqual(status, 0)
         self.assertIn("bob@example.org", text)
         self.assertNotIn("alice", text)
         self.sessions.stop(told, BOB)
