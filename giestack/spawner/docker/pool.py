@@ -22,6 +22,9 @@ from giestack.spawner.engine import EngineError, Launch, Progress
 from giestack.spawner.readiness import NotReady
 from giestack.spawner.surroundings import WaitUntilReady
 
+_PATIENCE = 60.0
+"""Seconds between two starts on a machine that has enough to do: some have for days."""
+
 _TICK = 1.0
 _CLOSE_SECONDS = 4.0
 _UNCLAIMED = ("making", "ready")
@@ -94,6 +97,7 @@ class Pool:
         self._around = around
         self._slots: dict[str, _Slot] = {}
         self._wishes = Wishes(clock, names, around.hidden, claims.mounting)
+        self._begun = clock.seconds()
         self._ticker = LoopingCall(self._tick)
         self._ticker.clock = clock
 
@@ -203,8 +207,13 @@ class Pool:
         lacking = [
             wish for wish in self._wishes.due() if ready[wish.profile.name] < wish.profile.warm
         ]
-        if lacking and not self._around.starting() and not self._around.busy():
-            self._begin(min(lacking, key=lambda wish: ready[wish.profile.name]))
+        if not lacking or self._around.starting():
+            return
+        now = self._clock.seconds()
+        if self._around.busy() and now - self._begun < _PATIENCE:
+            return
+        self._begun = now
+        self._begin(min(lacking, key=lambda wish: ready[wish.profile.name]))
 
     def _begin(self, wish: Wish) -> None:
         session_id = self._around.new_id()

@@ -59,8 +59,10 @@ class Session:
     followers: list[Follower] = field(default_factory=list)
 
     def found(self) -> Found:
-        """As engines tell of it."""
-        return Found(self.launch, self.address, seconds_of(self.began))
+        """As engines tell of it; time in the warm pool was nobody's."""
+        began = seconds_of(self.began)
+        started = None if began is None else max(began, self.launch.created)
+        return Found(self.launch, self.address, started)
 
     def runs_as(self, details: Mapping[str, Any], address: Address | None) -> None:
         """Take note of its container, as Docker's inspect shows it."""

@@ -201,6 +201,12 @@ class FillTests(PoolCase):
         self.clock.advance(1)
         self.assertEqual(len(self.making.made), 1)
 
+    def test_but_not_for_ever(self):
+        self.busy = True
+        self.open()
+        self.clock.pump([1] * 61)
+        self.assertEqual(len(self.making.made), 1)
+
     def test_nothing_before_it_is_open(self):
         self.pool.configure([JUPYTER])
         self.clock.pump([1] * 5)

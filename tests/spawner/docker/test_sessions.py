@@ -113,7 +113,8 @@ class TakeUpTests(Things):
         self.assertEqual(self.left(), [])
 
     async def test_claimed_slots(self):
-        launch = launch_of(program("listen"))
+        later = reactor.seconds() + 50
+        launch = launch_of(program("listen"), created=later)
         slot = labels_of(NAMES, launch, "slot")
         ports = {"HostConfig": {"PortBindings": {"8888/tcp": [{"HostIp": "127.0.0.1"}]}}}
         await self.container(container_of(), slot, **ports)
@@ -123,6 +124,8 @@ class TakeUpTests(Things):
         (found,) = self.found
         self.assertEqual(found.launch.owner, ALICE)
         self.assertIsNotNone(found.address)
+        # The time before it was claimed does not count.
+        self.assertEqual(found.started, later)
         await engine.stop("s1", 1)
         self.assertEqual(self.left(), [])
 
