@@ -4,6 +4,7 @@ import itertools
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -195,9 +196,22 @@ class Containers(Sessions):
             self.program.send(signal.SIGTERM)
             assert self.program.wait(seconds) == 0, self.program.output[-3000:]
         assert not self.accepts()
+        assert not self.children(), self.children()
         left = list(self.own_tmp.iterdir())
         assert not left, left
         self.remove_all()
+
+    def children(self) -> list[int]:
+        """Processes that were begun by it, or by what it has begun: they are where it was."""
+        found = []
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdecimal():
+                try:
+                    if (folder / "cwd").readlink() == self.files:
+                        found.append(int(folder.name))
+                except OSError:
+                    continue
+        return found
 
     def remove_all(self) -> None:
         """Remove what stays when sessions go: their network and homes; assert that it is all."""
@@ -248,10 +262,14 @@ class ContainerCase(SynchronousTestCase):
     def setUp(self):
         self.galaxy = Galaxy(self)
 
-    def own_engine(self, **more):
-        """An engine that may be killed; when it has ended, nothing of it is mounted or runs."""
+    def own_engine(self, prepare=lambda engine: None, **more):
+        """An engine that may be killed; when it has ended, nothing of it is mounted or runs.
+
+        ``prepare`` is called with it before it is started.
+        """
         engine = Dockerd(**more)
         self.addCleanup(self.end_engine, engine)
+        prepare(engine)
         engine.start()
         assert engine.tools
         return engine

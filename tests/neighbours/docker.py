@@ -87,9 +87,9 @@ class Engine:
 class Dockerd(Engine):
     """An engine of one's own. `start` it, and `end` it in any case."""
 
-    def __init__(self, *, live_restore: bool = False) -> None:
-        """``live_restore``: its containers go on without it."""
-        self._settings = {"live-restore": True} if live_restore else {}
+    def __init__(self, **settings: object) -> None:
+        """``settings`` are those of its ``daemon.json``, with _ for -."""
+        self._settings = {name.replace("_", "-"): value for name, value in settings.items()}
         # Its name becomes that of a namespace of containerd, which may not have every character.
         self.folder = Path(tempfile.gettempdir(), f"{PREFIX}{secrets.token_hex(4)}")
         self.folder.mkdir(0o700)

@@ -27,6 +27,7 @@ class HeldPort:
         self._lock = threading.Lock()
         self._go = threading.Event()
         self._go.set()
+        self._cut = threading.Event()
         self._ended = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self._listener.getsockname()[1]
@@ -40,6 +41,11 @@ class HeldPort:
 
     def let_go(self) -> None:
         """Hold up nobody any more."""
+        self._go.set()
+
+    def cut(self) -> None:
+        """Close the connections that wait."""
+        self._cut.set()
         self._go.set()
 
     def _end(self) -> None:
@@ -58,7 +64,9 @@ class HeldPort:
                 thread.start()
 
     def _forward(self, client: socket.socket) -> None:
-        with client, socket.create_connection(("127.0.0.1", self._to)) as server:
+        with client, socket.socket() as server:
+            if server.connect_ex(("127.0.0.1", self._to)):
+                return
             given, pairs = 0, {client: server, server: client}
             while not self._ended.is_set():
                 for source in select.select(list(pairs), [], [], 0.1)[0]:
@@ -80,7 +88,7 @@ class HeldPort:
             while not self._go.wait(0.02):
                 if _readable(client, 0.0) and not client.recv(1, socket.MSG_PEEK):
                     return False
-            return not self._ended.is_set()
+            return not self._ended.is_set() and not self._cut.is_set()
         except OSError:
             return False
         finally:
