@@ -573,8 +573,8 @@ class DeathTests(WarmCase):
     def hold(self, place, what, after=False):
         """Have a step never come to an end."""
         step = getattr(place, what)
-        self.held = Deferred()
-        held = []
+        self.held: Deferred[None] = Deferred()
+        held: list[None] = []
 
         async def hold(*arguments, **more):
             if after:

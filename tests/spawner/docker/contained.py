@@ -4,6 +4,7 @@ import ctypes
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 from tests.demo.place import new_folder
 from tests.demo.processes import python, started
@@ -84,7 +85,7 @@ class Contained:
 def alone(function, *arguments):
     """Call something in a thread that is as apart as a process: it has a root and a working
     folder of its own, may enter namespaces, and what it opens is closed."""
-    came = []
+    came: list[tuple[Any, BaseException | None]] = []
 
     def run():
         libc = ctypes.CDLL(None, use_errno=True)

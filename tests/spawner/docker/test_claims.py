@@ -4,6 +4,7 @@ import io
 import tarfile
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -57,7 +58,8 @@ class Docker:
     async def put_archive(self, container, path, tar):
         with tarfile.open(fileobj=io.BytesIO(tar)) as files:
             names = [one.name for one in files]
-            self.archived = {name: files.extractfile(name).read().decode() for name in names}
+            found: Any = {name: files.extractfile(name) for name in names}
+            self.archived = {name: one.read().decode() for name, one in found.items()}
         await self._ask("archive", container, path, *sorted(names))
 
     async def inspect(self, name):
@@ -123,8 +125,8 @@ class ClaimsCase(SynchronousTestCase):
 
     def setUp(self):
         self.clock = Clock()
-        self.docker = Docker()
-        self.mounting = Mounting(self.docker)
+        self.docker: Any = Docker()
+        self.mounting: Any = Mounting(self.docker)
         self.claims = Claims(
             "local", self.clock, self.docker, NAMES, hidden=(), mounting=self.mounting
         )
@@ -247,6 +249,7 @@ class ClaimTests(ClaimsCase):
         self.successResultOf(self.claim(created=7.0, api_key="key-of-alice"))
         self.assertEqual(kind_of(NAMES, self.docker.labels), "claim")
         found = launch_of(NAMES, self.docker.labels)
+        assert found is not None
         self.assertEqual((found.owner, found.session_id, found.created), (ALICE, "s1", 7.0))
         self.assertNotIn("key-of-alice", str(self.docker.labels))
         self.assertNotIn("s3cret", str(self.docker.labels))
@@ -311,7 +314,7 @@ class ClaimTests(ClaimsCase):
 
         async def slow(name, body=None, **more):
             if body is not None:
-                waiting = Deferred()
+                waiting: Deferred[None] = Deferred()
                 created.append((name, waiting))
                 await waiting
             return await create(name, body, **more)
@@ -405,7 +408,7 @@ class ClaimTests(ClaimsCase):
 
     def test_it_may_be_cancelled(self):
         self.with_home()
-        waiting = Deferred()
+        waiting: Deferred[None] = Deferred()
 
         async def never(*_):
             await waiting

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
+from typing import Any
 
 from twisted.internet import reactor  # noqa: TID251 - there is a process
 from twisted.internet.defer import CancelledError, Deferred
@@ -12,7 +14,6 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from giestack.docker.location import Location
-from giestack.spawner.docker import mounting
 from giestack.spawner.docker.mounting import Mounting, MountingError, Placed, why_not
 from tests.demo.processes import Watched
 from tests.spawner.docker.contained import CONTAINER, Contained
@@ -37,7 +38,7 @@ class WhyNotTests(SynchronousTestCase):
         self.assertIn("another machine", why_not(Location("tcp://127.0.0.1:2375"), 0))
 
     def test_other_systems(self):
-        self.patch(mounting.sys, "platform", "freebsd14")
+        self.patch(sys, "platform", "freebsd14")
         self.assertIn("Linux", why_not(Location("unix:///run/docker.sock"), 0))
 
 
@@ -168,7 +169,7 @@ class NoProgramTests(SynchronousTestCase):
     """Without any process."""
 
     def setUp(self):
-        self.reactor = MemoryReactorClock()
+        self.reactor: Any = MemoryReactorClock()
         self.written = []
         self.signals = []
         self.programs = []
@@ -243,7 +244,7 @@ class NoProgramTests(SynchronousTestCase):
 
         self.put().addErrback(lambda _: None)
         closed = self.mounting.close()
-        self.signalProcess = signal_nobody
+        self.patch(self, "signalProcess", signal_nobody)
         self.reactor.advance(2)
         self.programs[0].processEnded(Failure(ProcessDone(0)))
         self.successResultOf(closed)

@@ -1,7 +1,9 @@
 """Slots are started ahead one by one, handed out once, and gone in the end."""
 
+import os
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
@@ -9,7 +11,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.address import Address
 from giestack.settings.spawner_schema import Profile, Readiness
-from giestack.spawner.docker import pool as pool_module
 from giestack.spawner.docker.claims import Paused, Unfit
 from giestack.spawner.docker.labels import Names
 from giestack.spawner.docker.making import Made
@@ -54,7 +55,7 @@ class Claims:
     """Prepares and claims at once, unless told to wait or to fail."""
 
     def __init__(self, clock):
-        self.mounting = Mounting(None, clock, "")
+        self.mounting = Mounting(cast(Any, None), clock, "")
         self.unfit = None
         self.waiting = None
         self.failure = None
@@ -74,7 +75,7 @@ class Claims:
 
 
 def _done():
-    done = Deferred()
+    done: Deferred[None] = Deferred()
     done.callback(None)
     return done
 
@@ -82,8 +83,8 @@ def _done():
 class PoolCase(SynchronousTestCase):
     def setUp(self):
         self.clock = Clock()
-        self.making = Making()
-        self.claims = Claims(self.clock)
+        self.making: Any = Making()
+        self.claims: Any = Claims(self.clock)
         self.starting = self.busy = False
         self.asked = []
         self.not_ready = None
@@ -261,9 +262,9 @@ class FillTests(PoolCase):
 
 class BusyTests(SynchronousTestCase):
     def test_as_many_that_run_as_processors(self):
-        self.patch(pool_module.os, "cpu_count", lambda: 2)
+        self.patch(os, "cpu_count", lambda: 2)
         for load, busy in ((0.0, False), (1.9, False), (2.0, True), (7.0, True)):
-            self.patch(pool_module.os, "getloadavg", lambda load=load: (load, 0.0, 0.0))
+            self.patch(os, "getloadavg", lambda load=load: (load, 0.0, 0.0))
             self.assertEqual(is_busy(), busy)
 
 

@@ -1,6 +1,7 @@
 """What there should be in the pool, and when it is tried again."""
 
 from dataclasses import replace
+from typing import Any, cast
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -21,7 +22,7 @@ class WishesTests(SynchronousTestCase):
 
     def setUp(self):
         self.clock = Clock()
-        mounting = Mounting(None, self.clock, self.why_not)
+        mounting = Mounting(cast(Any, None), self.clock, self.why_not)
         self.wishes = Wishes(self.clock, Names("test"), (), mounting)
         self.said = []
         self.patch(Wishes, "log", self)
@@ -86,7 +87,9 @@ class WishesTests(SynchronousTestCase):
         self.wishes.put_off("jupyter", "no")
         self.wishes.configure([replace(JUPYTER, warm=5)])
         self.assertEqual(self.due(), [])
-        self.assertEqual(self.wishes.of("jupyter").profile.warm, 5)
+        wish = self.wishes.of("jupyter")
+        assert wish is not None
+        self.assertEqual(wish.profile.warm, 5)
 
     def test_claims_that_fail_again_and_again(self):
         self.wishes.configure([JUPYTER])
