@@ -574,7 +574,7 @@ class DeathTests(WarmCase):
         """Have a step never come to an end."""
         step = getattr(place, what)
         self.held: Deferred[None] = Deferred()
-        held: list[None] = []
+        held: list[object] = []
 
         async def hold(*arguments, **more):
             if after:

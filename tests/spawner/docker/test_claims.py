@@ -4,7 +4,7 @@ import io
 import tarfile
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -125,8 +125,8 @@ class ClaimsCase(SynchronousTestCase):
 
     def setUp(self):
         self.clock = Clock()
-        self.docker: Any = Docker()
-        self.mounting: Any = Mounting(self.docker)
+        self.docker = cast(Any, Docker())
+        self.mounting = cast(Any, Mounting(self.docker))
         self.claims = Claims(
             "local", self.clock, self.docker, NAMES, hidden=(), mounting=self.mounting
         )

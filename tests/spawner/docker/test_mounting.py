@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet import reactor  # noqa: TID251 - there is a process
 from twisted.internet.defer import CancelledError, Deferred
@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from giestack.docker.location import Location
+from giestack.spawner.docker import mounting
 from giestack.spawner.docker.mounting import Mounting, MountingError, Placed, why_not
 from tests.demo.processes import Watched
 from tests.spawner.docker.contained import CONTAINER, Contained
@@ -169,7 +170,7 @@ class NoProgramTests(SynchronousTestCase):
     """Without any process."""
 
     def setUp(self):
-        self.reactor: Any = MemoryReactorClock()
+        self.reactor = cast(Any, MemoryReactorClock())
         self.written = []
         self.signals = []
         self.programs = []

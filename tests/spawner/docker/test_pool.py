@@ -83,8 +83,8 @@ def _done():
 class PoolCase(SynchronousTestCase):
     def setUp(self):
         self.clock = Clock()
-        self.making: Any = Making()
-        self.claims: Any = Claims(self.clock)
+        self.making = cast(Any, Making())
+        self.claims = cast(Any, Claims(self.clock))
         self.starting = self.busy = False
         self.asked = []
         self.not_ready = None
