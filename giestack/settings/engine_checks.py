@@ -54,15 +54,24 @@ def _check_transport(path: str, engine: Engine, report: Report) -> None:
 
 
 def _check_address(path: str, engine: Engine, report: Report) -> None:
+    address = engine.address or urlsplit(engine.docker_host).hostname or "127.0.0.1"
     try:
-        everywhere = ip_address(engine.address or "127.0.0.1").is_unspecified
+        everywhere = ip_address(address).is_unspecified
     except ValueError:
         # A name, which is looked up at start.
-        return
+        everywhere = False
     if everywhere:
         report.problem(
             f"{path}.address",
-            f"{engine.address} is every address: ports would be open to everybody",
+            f"{address} is every address: ports would be open to everybody",
+        )
+    elif not is_loopback(address):
+        # Docker's proxy answers whoever is on the host, and containers are.
+        report.warn(
+            f"{path}.address",
+            f"whoever reaches {address} reaches the ports of sessions past giestack: let nobody "
+            "else in there. Other sessions reach them, too, unless that engine's daemon.json has "
+            '"userland-proxy": false',
         )
 
 

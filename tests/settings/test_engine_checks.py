@@ -59,6 +59,15 @@ class EngineCheckTests(CheckCase):
             self.assertEqual(len(found), len(words), found)
             self.assertTrue(all(word in one for one, word in zip(found, words, strict=True)))
 
+    def test_ports_that_are_open_to_others(self) -> None:
+        plain = "docker_host: 'tcp://10.0.0.7:2375', insecure: true"
+        for keys in ("address: 192.0.2.7", "address: node7", plain):
+            words = "engines[0].address: whoever reaches"
+            self.assert_warning(self.engines(keys), words)
+            self.assert_warning(self.engines(keys), '"userland-proxy": false')
+        for keys in ("", "address: 127.0.0.2", "address: '::1'", "address: localhost"):
+            self.assert_warning(self.engines(keys or "labels: []"))
+
     def test_an_engine_is_named_once(self) -> None:
         self.assert_engines(
             "docker_host: 'unix:///a'",
