@@ -46,6 +46,7 @@ c.JupyterHub.spawner_class = "dockerspawner.DockerSpawner"
 c.DockerSpawner.image = "{image}"
 c.DockerSpawner.cmd = ["jupyterhub-singleuser"]
 c.DockerSpawner.prefix = "{marker}"
+c.DockerSpawner.start_timeout = c.DockerSpawner.http_timeout = 180
 c.DockerSpawner.remove = True
 c.DockerSpawner.mem_limit = "{memory}"
 c.DockerSpawner.cpu_limit = {cpus}

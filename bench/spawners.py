@@ -23,7 +23,7 @@ from bench import jupyterhub, node_packages, report
 from bench.bare_container import BareContainer
 from bench.ending import Promise, ended, say
 from bench.jupyterhub import Hub
-from bench.launching import Launches, measure_launches
+from bench.launching import OURS, Launches, measure_launches
 from bench.node_packages import HTTP_PROXY, NodePackages
 from bench.processes import LOOPBACK, Failed, Programs, busy, free_ports, wait_for
 from bench.site import PATIENCE, Site, measure_answers
@@ -137,9 +137,8 @@ class Ground:
             for site in (near, far):
                 program = site.giestack.program
                 wait_for(partial(_is_filled, site), "slots of the warm pool", PATIENCE, program)
-            for _ in range(WARM):
-                times.mounted.append(near.start(PROFILE))
-                times.archived.append(far.start(PROFILE))
+            for site, found in ((near, times.mounted), (far, times.archived)):
+                found += [site.start(PROFILE) for _ in range(WARM)]
             near.clear()
             far.clear()
         misses = _misses(near) + _misses(far)
@@ -231,13 +230,14 @@ def _run(options: Namespace) -> list[Promise]:
     proxy = f"{HTTP_PROXY} {packages.version(HTTP_PROXY)}"
     print(f"{report.machine(packages.node)}, {versions}, {proxy}")
     print(f"{others:.0%} busy with other things before the start", end="\n\n")
-    for name, values in (("giestack", times.cold), ("bare", times.bare), ("JupyterHub", times.hub)):
+    alone = (("giestack", times.cold), ("bare", times.bare), ("JupyterHub", times.hub))
+    for name, values in alone if times.cold else ():
         print(f"{name:10}", "  ".join(f"{value:.2f}" for value in values))
     print()
     print(*report.simple_table(_table(times, launches)), sep="\n", end="\n\n")
     if times.many:
         print(f"{MANY} starts at once took {times.many:.1f} s")
-    for name, seconds in launches.seconds.items():
+    for name, seconds in launches.seconds.items() if launches.seconds[OURS] else ():
         each = "  ".join(f"{value:.2f}" for value in seconds)
         print(f"{launches.count} launches and removals, {AT_ONCE} at once, {name}: {each} s")
     return list(_promises(times))
