@@ -31,7 +31,9 @@ def said(error: DockerError) -> str:
 def trouble_of(name: str, error: DockerError) -> str:
     """What keeps the engine of this name from working; the client knows what may help."""
     if isinstance(error, Unreachable):
-        return f"The Docker engine “{name}” cannot be reached: {said(error)}"
+        # The client says the same, with the address before it.
+        why = said(error).replace(" can't be reached: ", ": ", 1)
+        return f"The Docker engine “{name}” cannot be reached: {why}"
     return f"The Docker engine “{name}” does not work: {said(error)}"
 
 

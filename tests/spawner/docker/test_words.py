@@ -28,6 +28,12 @@ class WordTests(SynchronousTestCase):
     def test_trouble(self):
         text = trouble_of("local", Unreachable("there is no socket"))
         self.assertIn("“local” cannot be reached: there is no socket.", text)
+        error = Unreachable("unix:///d.sock can't be reached: No such file; is it there?")
+        self.assertEqual(
+            trouble_of("local", error),
+            "The Docker engine “local” cannot be reached: unix:///d.sock: No such file; "
+            "is it there?",
+        )
         text = trouble_of("local", DockerError(500, "disk full"))
         self.assertIn("“local” does not work: disk full.", text)
 
