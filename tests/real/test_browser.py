@@ -20,7 +20,7 @@ from tests.neighbours.chromium import (
     visitor,
 )
 from tests.neighbours.galaxy import new_folder
-from tests.neighbours.giestack import TWISTD, ask
+from tests.neighbours.giestack import TWISTD, ask, without_docker
 from tests.neighbours.program import PATIENCE, Program, eventually, free_port
 
 WIDE = {"viewport": {"width": 1280, "height": 800}}
@@ -45,7 +45,8 @@ class DemoCase(SynchronousTestCase):
         self.port = free_port()
         self.site = f"http://127.0.0.1:{self.port}"
         command = [TWISTD, "-n", "--pidfile=", "giestack", "--demo", "--port", str(self.port)]
-        self.demo = Program(self, [*command, "--demo-dir", str(self.place)], folder)
+        command += ["--demo-dir", str(self.place)]
+        self.demo = Program(self, command, folder, without_docker())
         self.demo.until(lambda: "JupyterLab is ready" in self.demo.output, "alice's JupyterLab")
 
     def page_of(self, context):

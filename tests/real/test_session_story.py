@@ -20,7 +20,7 @@ from tests.neighbours.chromium import (
     visitor,
 )
 from tests.neighbours.galaxy import new_folder
-from tests.neighbours.giestack import TWISTD
+from tests.neighbours.giestack import TWISTD, without_docker
 from tests.neighbours.program import Program, eventually, free_port
 
 WIDE = {"width": 1280, "height": 800}
@@ -39,7 +39,8 @@ class StoryCase(SynchronousTestCase):
         self.origin = f"http://127.0.0.1:{port}/"
         self.site = f"{self.origin}giestack/"
         command = [TWISTD, "-n", "--pidfile=", "giestack", "--demo", "--port", str(port)]
-        self.demo = Program(self, [*command, "--demo-dir", str(self.place)], folder)
+        command += ["--demo-dir", str(self.place)]
+        self.demo = Program(self, command, folder, without_docker())
         self.demo.until_it_accepts(port)
 
     def somebody(self, people, browser, name, **options):

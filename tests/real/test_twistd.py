@@ -34,7 +34,7 @@ from tests.neighbours.galaxy import (
     path_of,
     token_of,
 )
-from tests.neighbours.giestack import COOKIE, TWISTD, Giestack, ask
+from tests.neighbours.giestack import COOKIE, TWISTD, Giestack, ask, without_docker
 from tests.neighbours.program import Program, eventually, free_port
 
 END_SECONDS = 10
@@ -525,7 +525,7 @@ class DemoTests(SynchronousTestCase):
         above, port = new_folder(self), free_port()
         command = [TWISTD, "-n", "--pidfile=", "giestack", "--demo", "--port", str(port)]
         command += ["--demo-dir", "place"]
-        demo = Program(self, command, above)
+        demo = Program(self, command, above, without_docker())
         demo.until_it_accepts(port)
         page = ask(port, "/giestack/demo")
         self.assertEqual(page.status, 200)
