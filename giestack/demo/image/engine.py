@@ -48,11 +48,17 @@ def size_of(tag: str) -> int:
 
 
 def import_image(archive: Path, tag: str, changes: Sequence[str]) -> None:
-    """Make a tar file an image, with changes as in a Dockerfile; raise `EngineError`."""
+    """Make a tar file an image, with changes as in a Dockerfile; raise `EngineError`.
+
+    What had that name is removed, unless a container still has it.
+    """
+    former = _docker("image", "inspect", "--format", "{{.Id}}", tag).stdout.strip()
     words = [word for change in changes for word in ("--change", change)]
     done = _docker("import", *words, str(archive), tag)
     if done.returncode:
         raise EngineError(f"Docker did not take the image: {done.stderr.strip()}")
+    if former:
+        _docker("image", "rm", former)
 
 
 def _docker(*words: str, seconds: float | None = None) -> "subprocess.CompletedProcess[str]":

@@ -47,6 +47,14 @@ class EngineTests(SynchronousTestCase):
         self.assertFalse(stands("a:b", "4567"))
         self.assertEqual(size_of("a:b"), 350_000_000)
 
+    def test_the_former_image_goes(self) -> None:
+        self.programs.add("docker", DOCKER)
+        import_image(Path("root.tar"), "a:b", ["LABEL org.giestack.recipe=0123"])
+        self.assertEqual([line for line in self.programs.said if " rm " in line], [])
+        import_image(Path("root.tar"), "a:b", ["LABEL org.giestack.recipe=4567"])
+        self.assertIn("docker image rm sha256:0123", self.programs.said)
+        self.assertTrue(stands("a:b", "4567"))
+
     def test_an_image_that_is_not_taken(self) -> None:
         self.programs.add("docker", "echo 'no space left' >&2; exit 1")
         error = self.assertRaises(EngineError, import_image, Path("root.tar"), "a:b", [])
