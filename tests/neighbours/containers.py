@@ -233,10 +233,10 @@ def execute(engine: Engine, container: str, *command: str, user: str = "") -> tu
         "User": user,
     }
     made = api.must("POST", f"/containers/{container}/exec", body)["Id"]
-    printed = api.must("POST", f"/exec/{made}/start", {"Detach": False, "Tty": True})
+    start = {"Detach": False, "Tty": True}
+    printed: str = api.must("POST", f"/exec/{made}/start", start, as_text=True)
     status: int = api.must("GET", f"/exec/{made}/json")["ExitCode"]
-    # What looks like JSON was read as such.
-    return status, "" if printed is None else str(printed).replace("\r\n", "\n")
+    return status, printed.replace("\r\n", "\n")
 
 
 class SlowImages:

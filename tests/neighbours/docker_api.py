@@ -30,11 +30,13 @@ class DockerApi:
         data: bytes | Iterable[bytes] | None = None,
         seconds: float = 60,
         auth: str = "",
+        as_text: bool = False,
         **query: str,
     ) -> tuple[int, Any]:
         """The status, and the answer: JSON, a list of the lines of a stream of it, or text.
 
         :param auth: JSON for the registry, as X-Registry-Auth has it.
+        :param as_text: the answer is text, whatever it looks like.
 
         OSError where nobody answers in time.
         """
@@ -52,7 +54,7 @@ class DockerApi:
             raise OSError(f"{method} {path}: {error!r}") from error
         finally:
             connection.close()
-        return response.status, _parsed(answer)
+        return response.status, answer.decode(errors="replace") if as_text else _parsed(answer)
 
     def must(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
         """The answer; AssertionError unless it is a success."""
