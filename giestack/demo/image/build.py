@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from argparse import ArgumentParser, Namespace
 from collections import deque
@@ -67,9 +68,19 @@ def _lay_out(folder: Path, recipe: Recipe) -> None:
     shutil.copytree(pip_settings.copyable(), root / "build" / "pip", ignore=compiled)
     certificates = root / pip_settings.CERTIFICATES.lstrip("/")
     certificates.write_bytes(pip_settings.certificates(os.environ))
+    with tarfile.open(folder / "files.tar", "w") as tar:
+        tar.add(root, ".", filter=_of_root)
     script = folder / "inside.sh"
     script.write_text(INSIDE, encoding="utf-8")
     script.chmod(0o755)
+
+
+def _of_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Whoever builds the image: nobody there may change what is root's."""
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    member.mode = 0o755 if member.isdir() else 0o644
+    return member
 
 
 def _mmdebstrap(folder: Path, archive: Path) -> list[str]:
@@ -79,7 +90,7 @@ def _mmdebstrap(folder: Path, archive: Path) -> list[str]:
         f"--include={','.join(DEBIAN)}",
         *(f"--dpkgopt=path-exclude=/usr/share/{one}/*" for one in _UNNEEDED),
         '--aptopt=Acquire::Languages "none"',
-        f"--customize-hook=sync-in {folder}/root /",
+        f"--customize-hook=tar-in {folder}/files.tar /",
         f"--customize-hook={folder}/inside.sh",
         SUITE,
         str(archive),

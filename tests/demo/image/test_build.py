@@ -1,6 +1,7 @@
 """How the demo's image is built, with stand-ins for mmdebstrap and Docker."""
 
 import io
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -19,9 +20,10 @@ echo "I: installing Python packages"
 echo "Collecting jupyterlab"
 for word; do
   case "$word" in
-    *sync-in*) folder=${word#*sync-in }; folder=${folder% /}
-      [ -e "$folder/build/pip/__main__.py" ] && [ -s "$folder/build/certificates.pem" ] &&
-        [ -e "$folder/home/jovyan/Welcome.ipynb" ] && echo "all is there" >> "$SAID" ;;
+    *tar-in*) tar=${word#*tar-in }; tar=${tar% /}
+      tar tf "$tar" | grep -e main -e certificates -e Welcome >> "$SAID"
+      tar tvf "$tar" --numeric-owner | while read -r mode owner rest; do
+        echo "mode $mode $owner"; done | sort -u >> "$SAID" ;;
     --customize-hook=/*) sh -n "${word#*=}" && echo "script is a script" >> "$SAID" ;;
   esac
   last=$word
@@ -45,7 +47,12 @@ class MainTests(SynchronousTestCase):
         self.programs.add("mmdebstrap", MMDEBSTRAP)
         self.assertEqual(build.main([]), 0, self.errors.getvalue())
         self.assertIn("mmdebstrap PACKAGES=jupyterlab ipykernel pip", self.programs.said)
-        self.assertIn("all is there", self.programs.said)
+        for file in (
+            "build/pip/__main__.py",
+            "build/certificates.pem",
+            "home/jovyan/Welcome.ipynb",
+        ):
+            self.assertIn(f"./{file}", self.programs.said)
         self.assertIn("script is a script", self.programs.said)
         (said,) = self.imports()
         self.assertTrue(said.endswith("/root.tar giestack/jupyter:demo"))
@@ -63,6 +70,13 @@ class MainTests(SynchronousTestCase):
         # What it was made of is gone.
         archive = Path(self.imports()[0].split()[-2])
         self.assertFalse(archive.parent.exists())
+
+    def test_what_is_put_in_is_roots(self) -> None:
+        self.addCleanup(os.umask, os.umask(0o077))
+        self.programs.add("mmdebstrap", MMDEBSTRAP)
+        build.main([])
+        owned = {line for line in self.programs.said if line.startswith("mode ")}
+        self.assertEqual(owned, {"mode drwxr-xr-x 0/0", "mode -rw-r--r-- 0/0"})
 
     def test_does_nothing_where_it_is_there(self) -> None:
         self.programs.add("mmdebstrap", MMDEBSTRAP)
