@@ -10,6 +10,7 @@ notice nothing.
 
 from errno import ENOBUFS
 from select import EPOLLIN
+from time import monotonic
 from typing import Any
 
 from twisted.internet import tcp
@@ -134,13 +135,22 @@ _BACKLOG = 1024
 
 
 class EagerEPollReactor(EPollReactor):
-    """An epoll reactor that sends before it waits."""
+    """An epoll reactor that sends before it waits, with a clock that nobody sets."""
 
     _log = Logger()
 
     def __init__(self) -> None:
         self._unsent: list[_Eager] = []
+        self._began = EPollReactor.seconds() - monotonic()
         super().__init__()
+
+    def seconds(self) -> float:
+        """Seconds since the epoch, by the machine's clock as it was at the beginning.
+
+        Twisted's own would end idle sessions when that clock is set forward, and do nothing that
+        is due for as long as it is set back.
+        """
+        return self._began + monotonic()
 
     def send_later(self, transport: _Eager) -> None:
         """Have `_Eager.send_now` called before the next look at the sockets."""

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 from typing import Any
+from unittest.mock import patch
 
+from twisted.internet.base import ReactorBase
 from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRefusedError
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import ClientFactory, Factory, Protocol, connectionDone
@@ -461,6 +463,23 @@ class ConnectTests(EagerCase):
         port = self.reactor.listenTCP(0, Factory(), backlog=7, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         self.assertEqual(port.backlog, 7)
+
+
+class ClockTests(EagerCase):
+    def test_the_machines_clock_is_set(self):
+        before = self.reactor.seconds()
+        real = ReactorBase.seconds
+        self.assertLess(abs(before - real()), 5)
+        called: list[float] = []
+        for jump in (-14400, 14400):
+            self.reactor.callLater(0.02, called.append, jump)
+            later = self.reactor.callLater(3600, called.append, 0)
+            with patch.object(ReactorBase, "seconds", staticmethod(lambda j=jump: real() + j)):
+                self.until(lambda jump=jump: called[-1:] == [jump], "the call")
+                self.assertLess(self.reactor.seconds() - before, PATIENCE)
+            later.cancel()
+        self.assertEqual(called, [-14400, 14400])
+        self.assertGreater(self.reactor.seconds(), before)
 
 
 class InstallTests(SynchronousTestCase):
