@@ -5,11 +5,20 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from giestack.spawner.culler import INTERVAL
 from tests.neighbours.containers import MB, ContainerCase, SlowImages
 from tests.neighbours.docker import docker
-from tests.neighbours.galaxy import ALICE, BOB, cookie
+from tests.neighbours.galaxy import ALICE, BOB, cookie, new_folder
 from tests.neighbours.program import eventually
 
+CLOCK = """\
+import os, time
+real = time.time
+def seconds():
+    with open(os.environ["GIESTACK_TEST_CLOCK"], encoding="ascii") as file:
+        return real() + float(file.read())
+time.time = seconds
+"""
 UNTIL_TOLD = "program listen & until [ -e /tmp/go ]; do sleep 0.05; done; exec "
 BOMB = {"command": ["sh", "-c", f"{UNTIL_TOLD} program fork"], "pids": 64}
 EATER = {"command": ["sh", "-c", f"{UNTIL_TOLD} program eat"]}
@@ -307,6 +316,42 @@ class ManyTests(FaultCase):
             url = f"/giestack/session/{ids[who]}/"
             self.assertEqual(sessions.ask(url, cookie=cookie(who)).status, 200)
             self.assertEqual(sessions.ask(url, cookie=cookie(ALICE)).status, 403)
+
+
+class ClockTests(FaultCase):
+    """Somebody sets the machine's clock while giestack runs."""
+
+    def begin(self):
+        folder = new_folder(self)
+        self.clock = folder / "clock"
+        (folder / "sitecustomize.py").write_text(CLOCK, encoding="ascii")
+        self.set(0)
+        environment = {"PYTHONPATH": str(folder), "GIESTACK_TEST_CLOCK": str(self.clock)}
+        profiles = {"good": {"max_lifetime": 7200, "idle_timeout": 3600}}
+        return self.start(self.engine, environment=environment, profiles=profiles)
+
+    def set(self, seconds):
+        """Have giestack's clock differ from the machine's by so much."""
+        new = self.clock.with_name("new")
+        new.write_text(str(seconds), encoding="ascii")
+        new.rename(self.clock)
+
+    def test_it_is_set(self):
+        sessions = self.begin()
+        session = sessions.ready("good")
+        for number, seconds in enumerate((-14400, 14400)):
+            waiting = sessions.request("mute", name=f"mute{number}")
+            self.set(seconds)
+            began = time.monotonic()
+            sessions.until_it_is(sessions.request("good", name=f"n{number}"), "ready")
+            self.assertLess(time.monotonic() - began, 10)
+            self.assertIn(sessions.states()[waiting["id"]], ("creating", "starting"))
+            sessions.stop(waiting)
+        # Who is idle is ended a few seconds later at most; here nobody is.
+        looked = time.monotonic() + INTERVAL + 1
+        eventually(lambda: time.monotonic() > looked, "another look at idle sessions")
+        self.assertEqual(set(sessions.states().values()), {"ready"})
+        self.assertEqual(self.request(sessions, session).status, 200)
 
 
 class AdmissionTests(FaultCase):
