@@ -18,6 +18,8 @@ LAUNCHING: frozenset[State] = frozenset(("pulling", "creating", "starting"))
 WARNED = 300.0
 """Seconds before the end of its longest life in which the owner of a session is warned."""
 
+_LAST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+
 
 @dataclass(slots=True, kw_only=True)
 class Standing:
@@ -148,17 +150,22 @@ class Standing:
             path=self.prefix + profile.path,
             engine=engine,
             note=note,
-            created=datetime.fromtimestamp(launch_as.created, UTC),
+            created=_datetime(launch_as.created),
             moment=moment,
             options=launch_as.options,
-            began=_datetime(self.began),
-            ready_since=_datetime(self.ready),
-            last_used=_datetime(self.usage.last if ready else None),
-            idle_end=_datetime(self.idle_end),
-            end=_datetime(end),
+            began=_when(self.began),
+            ready_since=_when(self.ready),
+            last_used=_when(self.usage.last if ready else None),
+            idle_end=_when(self.idle_end),
+            end=_when(end),
             ending=end is not None and end - now <= WARNED,
         )
 
 
-def _datetime(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+def _when(seconds: float | None) -> datetime | None:
+    return None if seconds is None else _datetime(seconds)
+
+
+def _datetime(seconds: float) -> datetime:
+    """The time, or the last that there is a date for: a timeout may be any number."""
+    return datetime.fromtimestamp(min(max(0.0, seconds), _LAST), UTC)

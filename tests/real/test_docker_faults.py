@@ -1,5 +1,6 @@
 """Sessions as containers when something goes wrong: what people read, and what is left."""
 
+import json
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -390,6 +391,11 @@ class OthersTests(FaultCase):
             api.must("POST", f"/containers/{container}/start")
         return container
 
+    def leftover(self, instance, session_id, labels, **more):
+        """A container that has the name and the labels of a session, but for what is wrong."""
+        labels = {**labels, "org.giestack.session": session_id}
+        return self.make(f"giestack-{instance}-{session_id}", labels, **more)
+
     def test_containers_and_volumes_of_others(self):
         sessions = self.start(self.engine)
         session = sessions.ready("good")
@@ -404,17 +410,11 @@ class OthersTests(FaultCase):
             "another giestack's, never started": self.make(f"{name}-3", theirs, start=False),
         }
         leftovers = {
-            "never started": self.make(
-                f"{name}-4", {**ours, "org.giestack.session": "a" * 16}, start=False
+            "never started": self.leftover(instance, "a" * 16, ours, start=False),
+            "half understood": self.leftover(
+                instance, "b" * 16, {**ours, "org.giestack.launch": "{"}
             ),
-            "half understood": self.make(
-                f"{name}-5",
-                {**ours, "org.giestack.session": "b" * 16, "org.giestack.launch": "{"},
-            ),
-            "a slot": self.make(
-                f"{name}-6",
-                {**ours, "org.giestack.session": "c" * 16, "org.giestack.kind": "slot"},
-            ),
+            "a slot": self.leftover(instance, "c" * 16, {**ours, "org.giestack.kind": "slot"}),
         }
         for number, (key, value) in enumerate(
             (
@@ -422,22 +422,30 @@ class OthersTests(FaultCase):
                 ("owner", "[" * 50_000),
                 ("owner", '{"host": "galaxy", "user_id": 1e400}'),
                 ("launch", '{"created": 1e999}'),
+                (
+                    "launch",
+                    json.dumps(json.loads(ours["org.giestack.launch"]) | {"created": 10**400}),
+                ),
                 ("serve", '{"port": "8888"}'),
             )
         ):
-            labels = {**ours, "org.giestack.session": f"{number}" * 16}
-            labels[f"org.giestack.{key}"] = value
-            leftovers[f"{key}: {value[:20]}"] = self.make(f"{name}-{10 + number}", labels)
+            labels = {**ours, f"org.giestack.{key}": value}
+            leftover = self.leftover(instance, f"{number}" * 16, labels)
+            leftovers[f"{number}, {key}: {value[:20]}"] = leftover
         for number, value in enumerate(("../../etc", "x" * 10_000, "")):
             labels = {**ours, "org.giestack.session": value}
             kept[f"bad id {value[:10]}"] = self.make(f"{name}-{20 + number}", labels)
+        # What is made of an image of a session, or of one that pretends to be one.
+        kept["a copy"] = self.make(f"{name}-30", ours)
+        kept["a forgery"] = self.make(f"{name}-31", {**ours, "org.giestack.session": "f" * 16})
         for number, labels in enumerate((theirs, {})):
             volume = f"giestack-{instance}-{number}volume"
             there.must("POST", "/volumes/create", {"Name": volume, "Labels": labels})
         sessions.die()
         sessions.start_again()
         sessions.until_open()
-        self.assertEqual(sessions.states(), {session["id"]: "ready"})
+        sessions.until_it_is(session, "ready")
+        self.assertEqual(list(sessions.states()), [session["id"]])
         eventually(
             lambda: not any(map(self.exists, leftovers.values())), "the end of leftovers", 10
         )

@@ -91,6 +91,17 @@ class StandingTests(SynchronousTestCase):
         )
         self.assertEqual((self.standing.end, self.standing.idle_end), (None, None))
 
+    def test_ends_for_which_there_is_no_date(self) -> None:
+        """Such timeouts are allowed, and mean: never."""
+        self.standing.began, self.standing.ready = 5000.0, 5010.0
+        for never in (1e12, 1e300):
+            profile = replace(LAB, max_lifetime=never, idle_timeout=never)
+            self.standing.launch_as = replace(self.standing.launch_as, profile=profile)
+            view = self.standing.view(self.standing.moment(None, None, None), "local", "", 6000)
+            assert view.end is not None and view.idle_end is not None
+            self.assertEqual((view.end.year, view.idle_end.year), (9999, 9999))
+            self.assertFalse(view.ending)
+
     def test_a_new_wish_forgets_how_it_ended(self) -> None:
         self.standing.reason, self.standing.log, self.standing.ready = "It broke.", ("x",), 1.0
         self.standing.change("failed", 5001)

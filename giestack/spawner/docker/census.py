@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from giestack.settings.spawner_schema import Profile
-from giestack.spawner.docker.labels import Names, kind_of, launch_of, session_of
+from giestack.spawner.docker.labels import (
+    Names,
+    kind_of,
+    launch_of,
+    session_of,
+    session_of_container,
+)
 from giestack.spawner.engine import Launch
 
 RUNNING = ("running", "paused", "restarting")
@@ -54,7 +60,7 @@ def census(
                 claims[session_id] = launch_of(names, labels, profiles)
     for container in containers:
         labels = container.get("Labels")
-        session_id = session_of(names, labels)
+        session_id = session_of_container(names, container)
         if session_id:
             slot = kind_of(names, labels) == "slot"
             launch = claims.get(session_id) if slot else launch_of(names, labels, profiles)

@@ -5,8 +5,8 @@ never variables, secrets or keys.
 """
 
 import json
-import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,6 +90,19 @@ def session_of(names: Names, labels: object) -> str:
         return ""
     found = labels.get(SESSION)
     return found if isinstance(found, str) and _session_id(found) else ""
+
+
+def session_of_container(names: Names, found: Mapping[str, Any]) -> str:
+    """The id of the session or slot whose container this is; "" where it is none of ours.
+
+    Labels alone don't say so: a container has those of its image as well, which may be anybody's,
+    or a copy of a session. A name comes only from whoever has created it.
+
+    :param found: as Docker's list shows it.
+    """
+    session_id = session_of(names, found.get("Labels"))
+    named = f"/{names.container(session_id)}" in (found.get("Names") or ())
+    return session_id if named else ""
 
 
 def labels_of(names: Names, launch: Launch, kind: Kind = "session") -> dict[str, str]:
@@ -248,7 +261,8 @@ class _Fields:
         found = self._found.get(key)
         if not isinstance(found, int | float) or isinstance(found, bool):
             raise _Unreadable
-        if not math.isfinite(found):
+        # Whole numbers in JSON may be larger than any float.
+        if not abs(found) <= sys.float_info.max:
             raise _Unreadable
         return found
 

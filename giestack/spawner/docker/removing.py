@@ -1,4 +1,4 @@
-"""Removes what an engine has of a session, by its labels alone."""
+"""Removes what an engine has of a session, by its labels and names."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from twisted.logger import Logger
 
 from giestack.docker.errors import Conflict, DockerError, NotFound
 from giestack.spawner.docker.joint import Joint
-from giestack.spawner.docker.labels import SESSION, Names
+from giestack.spawner.docker.labels import SESSION, Names, session_of_container
 from giestack.spawner.engine import EngineError
 
 _RUNNING = ("running", "paused", "restarting")
@@ -108,7 +108,8 @@ class Removing:
 
     async def _is_gone(self, labels: Sequence[str], removal: "_Removal") -> bool:
         """Remove what is there; whether there was nothing any more."""
-        containers = await self._containers.list(labels=labels)
+        listed = await self._containers.list(labels=labels)
+        containers = [one for one in listed if session_of_container(self._names, one)]
         for found in containers:
             await self._end(found, removal)
             await self._containers.remove(found["Id"], volumes=True)

@@ -10,7 +10,7 @@ ID = LAUNCH.session_id
 
 
 def container(labels, state="running"):
-    return {"Id": "c1", "Labels": labels, "State": state}
+    return {"Id": "c1", "Names": [f"/{NAMES.container(ID)}"], "Labels": labels, "State": state}
 
 
 def take(containers=(), volumes=()):
@@ -58,6 +58,20 @@ class CensusTests(SynchronousTestCase):
         others = labels_of(Names("other"), LAUNCH)
         home = {"Name": "home", "Labels": None}
         network = container(NAMES.labels("network"))
+        # As whatever is made of an image that has our labels.
+        image = {**container(labels_of(NAMES, LAUNCH)), "Names": ["/somebody"]}
+        nameless = {**image, "Names": None}
         self.assertEqual(
-            take([container(None), container({}), container(others), network], [home]), {}
+            take(
+                [container(None), container({}), container(others), network, image, nameless],
+                [home],
+            ),
+            {},
         )
+
+    def test_copies_are_not_taken_for_it(self):
+        """An image that was made of a session has all of its labels."""
+        session = container(labels_of(NAMES, LAUNCH))
+        copy = {**session, "Id": "c2", "Names": ["/copy"]}
+        for listed in ([session, copy], [copy, session]):
+            self.assertEqual(self.only(listed).container, "c1")

@@ -21,6 +21,7 @@ from giestack.spawner.docker.labels import (
     labels_of,
     launch_of,
     session_of,
+    session_of_container,
 )
 from giestack.spawner.engine import Circumstances, Launch
 from giestack.spawner.owner import Owner
@@ -72,6 +73,16 @@ class NamesTests(SynchronousTestCase):
             labels: dict[str, object] = {INSTANCE: "test", KIND: value, SESSION: value}
             self.assertIsNone(kind_of(NAMES, labels))
             self.assertIn(session_of(NAMES, labels), ("", "sessions"))
+
+    def test_labels_alone_are_no_container_of_ours(self) -> None:
+        """Whoever makes an image puts labels on all that is made of it, but no name."""
+        labels, name = labels_of(NAMES, LAUNCH), NAMES.container(LAUNCH.session_id)
+        ours = {"Labels": labels, "Names": ["/friend/of-it", f"/{name}"]}
+        self.assertEqual(session_of_container(NAMES, ours), LAUNCH.session_id)
+        names: list[object] = [None, [], ["/other"], [name], [f"/{name}x"], [f"/x/{name}"]]
+        for found in names:
+            self.assertEqual(session_of_container(NAMES, {"Labels": labels, "Names": found}), "")
+        self.assertEqual(session_of_container(NAMES, {"Labels": None, "Names": [f"/{name}"]}), "")
 
 
 class RoundTripTests(SynchronousTestCase):
@@ -209,14 +220,17 @@ class GarbageTests(SynchronousTestCase):
             self.assertEqual(left is not None, key == "username")
 
     def test_what_cannot_be_read_is_nobody(self) -> None:
+        made = labels_of(NAMES, LAUNCH)
+        launch, serve = (json.loads(made[f"{PREFIX}{label}"]) for label in ("launch", "serve"))
         for labels in (
             {"owner": "[" * 100_000},
             {"owner": '{"user_id": ' + "9" * 10_000 + "}"},
             {"profile": None},
+            {"launch": json.dumps(launch | {"created": 10**400})},
+            {"launch": json.dumps(launch | {"created": -(10**400)})},
             {"owner": '{"host": "ldap", "user_id": 1, "encoded_id": "", "email": ""}'},
         ):
             self.assertIsNone(self.damaged(**labels), str(labels)[:60])
-        serve = json.loads(labels_of(NAMES, LAUNCH)[f"{PREFIX}serve"])
         for key, value in (("scheme", "ftp"), ("strip_path", 1), ("port", 65536), ("headers", [])):
             self.assertIsNone(self.damaged(serve=json.dumps(serve | {key: value})), key)
         self.assertIsNone(self.damaged(serve=json.dumps(serve | {"headers": {"A": 7}})))

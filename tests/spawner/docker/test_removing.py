@@ -44,6 +44,15 @@ class RemovingTests(FakeCase):
             await self.removing().remove("s2", 5)
             self.assertEqual(self.left(), [])
 
+    async def test_not_what_has_only_its_labels(self):
+        """An image that was made of a session has all of its labels."""
+        docker = self.docker()
+        await self.have()
+        body = {"Image": IMAGE, "Labels": NAMES.labels("session", "s1")}
+        await docker.containers.create("copy", body)
+        await self.removing().remove("s1", 5)
+        self.assertEqual(self.left(), ["container copy"])
+
     async def test_nothing_there(self):
         await self.removing().remove("s1", 5)
 
