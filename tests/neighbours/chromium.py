@@ -12,6 +12,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
+from tests.neighbours.elsewhere import Elsewhere
 from tests.neighbours.program import PATIENCE
 
 SCREENSHOTS = "GIESTACK_TEST_SCREENSHOTS"
@@ -55,11 +56,13 @@ def in_a_thread(test_method: Callable[[Any], None]) -> Callable[[Any], None]:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start a browser; it ends with the block."""
+def chromium(where: Elsewhere | None = None) -> Iterator[Browser]:
+    """Start a browser, perhaps in another network; it ends with the block."""
     program = shutil.which("chromium")
     if program is None:
         raise RuntimeError("Chromium is not installed (Debian: apt install chromium)")
+    if where is not None:
+        program = where.program(program)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(_ARGUMENTS))
         try:

@@ -15,6 +15,7 @@ from tests.neighbours.chromium import (
 )
 from tests.neighbours.containers import MB, ContainerCase, Containers
 from tests.neighbours.docker import docker
+from tests.neighbours.elsewhere import Elsewhere
 from tests.neighbours.galaxy import ADMIN, ALICE, cookie
 from tests.neighbours.giestack import COOKIE
 from tests.neighbours.registry import Registry
@@ -24,6 +25,10 @@ EATER = "echo 'MemoryError: no room for an array' >&2; exec program eat"
 
 
 class PageCase(ContainerCase):
+    def setUp(self):
+        super().setUp()
+        self.elsewhere = Elsewhere(self)
+
     def begin(self, ends, **more):
         """A giestack, until the stack ``ends`` does."""
         engine = docker()
@@ -31,6 +36,7 @@ class PageCase(ContainerCase):
         self.sessions = Containers(self, self.galaxy, engine, **more)
         # It can't outlive this thread.
         ends.callback(self.sessions.end_and_look)
+        self.elsewhere.lead(self.sessions.port)
         self.site = f"http://127.0.0.1:{self.sessions.port}/giestack/"
 
     def somebody(self, people, browser, who=ALICE):
@@ -61,7 +67,7 @@ class StateTests(PageCase):
             "none": {"title": "EtherCalc", "image": f"{registry.host}/giestack/none:1"},
             "large": {"title": "Deep learning", "memory": "150M"},
         }
-        with ExitStack() as ends, chromium() as browser, ExitStack() as people:
+        with ExitStack() as ends, chromium(self.elsewhere) as browser, ExitStack() as people:
             self.begin(ends, profiles=profiles, settings={"memory": 160 * MB})
             self.sessions.until_open()
             # When nothing runs of it any more.
@@ -101,7 +107,7 @@ class NoEngineTests(PageCase):
     @in_a_thread
     def test_there_is_none(self):
         nowhere = {"docker_host": f"unix://{self.galaxy.folder}/d.sock"}
-        with ExitStack() as ends, chromium() as browser, ExitStack() as people:
+        with ExitStack() as ends, chromium(self.elsewhere) as browser, ExitStack() as people:
             self.begin(ends, settings=nowhere)
             alice, complaints = self.somebody(people, browser)
             alice.goto(self.site)

@@ -18,6 +18,7 @@ from tests.neighbours.chromium import (
 )
 from tests.neighbours.containers import ContainerCase, Containers
 from tests.neighbours.docker import docker
+from tests.neighbours.elsewhere import Elsewhere
 from tests.neighbours.galaxy import ALICE, BOB, cookie, new_folder
 from tests.neighbours.giestack import COOKIE
 from tests.neighbours.jupyter_image import jupyter_image
@@ -66,6 +67,7 @@ class NotebookCase(ContainerCase):
         super().setUp()
         self.engine = docker()
         self.image = jupyter_image(self.engine)
+        self.elsewhere = Elsewhere(self)
 
     def begin(self, ends, instance, **more):
         """A giestack, until the stack ``ends`` does; ``more`` is laid over its only profile."""
@@ -84,6 +86,7 @@ class NotebookCase(ContainerCase):
         )
         # It can't outlive this thread.
         ends.callback(self.sessions.end_and_look)
+        self.elsewhere.lead(self.sessions.port)
         self.sessions.until_open()
         self.origin = f"http://127.0.0.1:{self.sessions.port}"
         self.site = f"{self.origin}/giestack/"
@@ -144,7 +147,7 @@ class NotebookCase(ContainerCase):
 class StoryTests(NotebookCase):
     @in_a_thread
     def test_from_the_click_to_the_end(self):
-        with ExitStack() as ends, chromium() as browser, ExitStack() as people:
+        with ExitStack() as ends, chromium(self.elsewhere) as browser, ExitStack() as people:
             self.begin(ends, "story", warm=0)
             alice, complaints = self.somebody(people, browser, ALICE)
             self.start_it(alice)
@@ -227,7 +230,7 @@ class StoryTests(NotebookCase):
 class WarmTests(NotebookCase):
     @in_a_thread
     def test_what_was_ready_beforehand_is_hers(self):
-        with ExitStack() as ends, chromium() as browser, ExitStack() as people:
+        with ExitStack() as ends, chromium(self.elsewhere) as browser, ExitStack() as people:
             self.begin(ends, "warm", warm=1)
             alice, complaints = self.somebody(people, browser, ALICE)
             self.claim(alice)
