@@ -134,9 +134,9 @@ class Ground:
         far = self._site("far", f"tcp://{LOOPBACK}:{port}", {"warm": WARM, "volumes": {}})
         for number in range(rounds):
             say(f"{WARM} that were started ahead, {number + 1} of {rounds} (waits for a quiet CPU)")
+            what = "the warm pool, which is filled only while this machine has little else to do"
             for site in (near, far):
-                program = site.giestack.program
-                wait_for(partial(_is_filled, site), "slots of the warm pool", PATIENCE, program)
+                wait_for(partial(_is_filled, site), what, PATIENCE)
             for site, found in ((near, times.mounted), (far, times.archived)):
                 found += [site.start(PROFILE) for _ in range(WARM)]
             near.clear()
