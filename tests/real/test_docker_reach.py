@@ -5,14 +5,15 @@ import os
 import socket
 import subprocess
 import sys
-from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from tests.neighbours import own_network
 from tests.neighbours.containers import MB, ContainerCase
 from tests.neighbours.docker import docker
 from tests.neighbours.galaxy import ALICE, BOB, cookie
+from tests.neighbours.own_network import ADDRESS
 from tests.neighbours.program import eventually
 from tests.neighbours.sessions import SECRET
 
@@ -49,12 +50,6 @@ class Listener:
 
 
 class ReachCase(ContainerCase):
-    def setUp(self):
-        super().setUp()
-        self.engine = docker()
-        self.assertTrue(self.engine.tools)
-        self.assertTrue(self.engine.isolates, "another engine has this machine's packet filter")
-
     def place(self, sessions, session):
         shown = sessions.inspect(session)
         (network,) = shown["NetworkSettings"]["Networks"].values()
@@ -64,7 +59,7 @@ class ReachCase(ContainerCase):
     def reached(self, sessions, session, *targets):
         """Those of (host, port) that a session gets a connection to, and perhaps an answer."""
         tries = [
-            f"(printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 3 nc -w 1 {host} {port} >/tmp/{number}"
+            f"(printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 2 nc -w 1 {host} {port} >/tmp/{number}"
             f" && echo {number} || grep -q HTTP /tmp/{number} && echo {number}) &"
             for number, (host, port) in enumerate(targets)
         ]
@@ -89,8 +84,20 @@ class ReachCase(ContainerCase):
 
 
 class NetworkTests(ReachCase):
+    """On an engine that has a packet filter for itself, whatever else runs on this machine."""
+
+    def setUp(self):
+        super().setUp()
+        own_network.enter(self)
+
+    def begin(self, *, engine=None, **more):
+        """A giestack on such an engine."""
+        self.engine = self.own_engine(**(engine or {}))
+        self.assertTrue(self.engine.isolates)
+        return self.start(self.engine, **more)
+
     def test_not_another_session(self):
-        sessions = self.start(self.engine)
+        sessions = self.begin()
         alices, bobs = sessions.ready("good"), sessions.request("good", BOB)
         eventually(lambda: sessions.states()[bobs["id"]] == "ready", "bob's session")
         own, other = self.place(sessions, alices), self.place(sessions, bobs)
@@ -117,7 +124,7 @@ class NetworkTests(ReachCase):
         self.assertEqual(sessions.ask(bobs["url"], cookie=cookie(BOB)).status, 200)
 
     def test_not_the_hosts_own(self):
-        sessions = self.start(self.engine)
+        sessions = self.begin()
         session = sessions.ready("good")
         engine = urlsplit(self.engine.tls.url).port
         database, everybodys = Listener(self, "127.0.0.1"), Listener(self, "0.0.0.0")
@@ -131,30 +138,40 @@ class NetworkTests(ReachCase):
         self.assertEqual(everybodys.visits(), 1)
 
     def test_at_an_address_that_others_reach(self):
-        # That of a bridge will do, which nobody beside this machine reaches.
-        (config,) = self.engine.api.must("GET", "/networks/bridge")["IPAM"]["Config"]
-        subnet = ip_network(config["Subnet"])
-        address = next(one for one in self.addresses() if ip_address(one) in subnet)
-        sessions = self.start(self.engine, settings={"address": address})
-        alices, bobs = sessions.ready("good"), sessions.ready("good", name="second")
-        own, other = self.place(sessions, alices), self.place(sessions, bobs)
-        self.assertEqual(self.listening(other.port), {address})
-        self.assertEqual(sessions.ask(bobs["url"], cookie=cookie(ALICE)).status, 200)
-        hosts = [other.gateway, *self.addresses(), "127.0.0.1"]
-        hosts = [host for host in hosts if host != address]
-        targets = [(other.address, 8888), *((host, other.port) for host in hosts)]
-        self.assertEqual(self.reached(sessions, alices, *targets), set())
+        sessions, alices, other = self.at_another_address()
         # Docker's own proxy lets everybody in who reaches the address, as giestack's settings
         # are told to say; no network of Docker's keeps sessions from it.
-        way = (address, other.port)
+        way = (ADDRESS, other.port)
         self.assertEqual(self.reached(sessions, alices, way), {way})
-        self.assertEqual(own.gateway, other.gateway)
         command = [Path(sys.executable).with_name("giestack"), "check-config", sessions.config]
         checked = subprocess.run(command, capture_output=True, text=True, check=False)
         self.assertIn("userland-proxy", checked.stdout + checked.stderr)
 
+    def test_at_an_address_that_others_reach_without_dockers_proxy(self):
+        sessions, alices, other = self.at_another_address(userland_proxy=False)
+        self.assertEqual(self.reached(sessions, alices, (ADDRESS, other.port)), set())
+
+    def at_another_address(self, **engine):
+        """Two sessions, one of which tries what it should not reach at any address but that one."""
+        sessions = self.begin(engine=engine, settings={"address": ADDRESS})
+        alices, bobs = sessions.ready("good"), sessions.ready("good", name="second")
+        own, other = self.place(sessions, alices), self.place(sessions, bobs)
+        self.assertEqual(self.listening(other.port), {ADDRESS})
+        self.assertEqual(sessions.ask(bobs["url"], cookie=cookie(ALICE)).status, 200)
+        self.assertEqual(own.gateway, other.gateway)
+        hosts = [other.gateway, *self.addresses(), "127.0.0.1"]
+        targets = [(host, other.port) for host in hosts if host != ADDRESS]
+        found = self.reached(sessions, alices, (other.address, 8888), *targets)
+        self.assertEqual(found, set())
+        return sessions, alices, other
+
 
 class InsideTests(ReachCase):
+    def setUp(self):
+        super().setUp()
+        self.engine = docker()
+        self.assertTrue(self.engine.tools)
+
     def statuses(self, sessions, session):
         """What the kernel says of the rights of each process there."""
         printed = sessions.run(session, "sh", "-c", "cat /proc/[0-9]*/status")[1]
