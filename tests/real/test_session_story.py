@@ -19,6 +19,7 @@ from tests.neighbours.chromium import (
     violations,
     visitor,
 )
+from tests.neighbours.elsewhere import Elsewhere
 from tests.neighbours.galaxy import new_folder
 from tests.neighbours.giestack import TWISTD, without_docker
 from tests.neighbours.program import Program, eventually, free_port
@@ -42,6 +43,8 @@ class StoryCase(SynchronousTestCase):
         command += ["--demo-dir", str(self.place)]
         self.demo = Program(self, command, folder, without_docker())
         self.demo.until_it_accepts(port)
+        self.elsewhere = Elsewhere(self)
+        self.elsewhere.lead(port)
 
     def somebody(self, people, browser, name, **options):
         """A page of somebody who has become a user of the demo."""
@@ -85,7 +88,7 @@ class StoryCase(SynchronousTestCase):
 class StoryTests(StoryCase):
     @in_a_thread
     def test_from_the_click_to_the_end(self):
-        with chromium() as browser, ExitStack() as people:
+        with chromium(self.elsewhere) as browser, ExitStack() as people:
             alice = self.somebody(people, browser, "alice")
             phone = self.somebody(people, browser, "alice", viewport=PHONE, is_mobile=True)
             admin = self.somebody(people, browser, "admin", viewport=PHONE, is_mobile=True)
