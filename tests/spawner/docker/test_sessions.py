@@ -135,7 +135,7 @@ class TakeUpTests(Things):
         await self.volume(NAMES.secrets("slot"), NAMES.labels("secrets", "slot"))
         launch = launch_of(program("listen"), "half")
         await self.container(container_of("half"), labels_of(NAMES, launch), start=False)
-        await self.container("unreadable", NAMES.labels("session", "bad"))
+        await self.container(container_of("bad"), NAMES.labels("session", "bad"))
         await self.volume(NAMES.secrets("lost"), NAMES.labels("secrets", "lost"))
         await self.volume(NAMES.claim("lost"), labels_of(NAMES, launch_of(Profile()), "claim"))
         await self.reopened()
