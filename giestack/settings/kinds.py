@@ -23,6 +23,7 @@ _LARGEST = 2**62
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?[0-9]{1,18}(\.[0-9]{0,18})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _FLAGS = dict.fromkeys(("true", "yes", "on", "1"), True)
 _FLAGS |= dict.fromkeys(("false", "no", "off", "0"), False)
 
@@ -134,17 +135,20 @@ class Choice:
 class Secret:
     """A text that is never shown: as it is, with ``${ENV}`` in it, or ``file:PATH``.
 
-    `low` and `high` bound its length in bytes of UTF-8. Values from Galaxy's own file are
-    taken as they are, for Galaxy does the same.
+    `low` and `high` bound its length in bytes of UTF-8. With `lines` it may be a whole file, as a
+    key is. Values from Galaxy's own file are taken as they are, for Galaxy does the same.
     """
 
     low: int = 1
     high: int = 4096
+    lines: bool = False
 
     def read(self, node: Node, at: Place) -> str:
         secret = revealed(text_of(node), node, at)
-        if node.origin is None and _CONTROL.search(secret):
-            raise Wrong("holds a line break or another control character")
+        control = _CONTROL_BUT_LINES if self.lines else _CONTROL
+        if node.origin is None and control.search(secret):
+            what = "a" if self.lines else "a line break or another"
+            raise Wrong(f"holds {what} control character")
         try:
             length = len(secret.encode())
         except UnicodeEncodeError:

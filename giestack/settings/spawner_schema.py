@@ -103,7 +103,7 @@ class Profile:
     command: Annotated[tuple[str, ...], TEXTS] = ()
     user: Annotated[str, Text()] = ""
     env: Annotated[Mapping[str, str], MapOf(Text())] = field(default_factory=no_entries)
-    secrets: Annotated[Mapping[str, str], MapOf(Secret())] = field(
+    secrets: Annotated[Mapping[str, str], MapOf(Secret(high=65536, lines=True))] = field(
         repr=False, default_factory=no_entries
     )
     volumes: Annotated[Mapping[str, str], MapOf(Text())] = field(default_factory=no_entries)

@@ -58,6 +58,15 @@ class TextTests(SynchronousTestCase):
 
 
 class SecretTests(SynchronousTestCase):
+    def test_a_whole_file(self):
+        key = "-----BEGIN KEY-----\nabc\n-----END KEY-----"
+        written = '"-----BEGIN KEY-----\\nabc\\n-----END KEY-----"'
+        self.assertEqual(w.read(Secret(lines=True), written), (key, []))
+        self.assertEqual(w.read(Secret(), '"a\\nb"')[0], None)
+        self.assertEqual(
+            w.read(Secret(lines=True), '"a\\0b"'), (None, ["holds a control character"])
+        )
+
     def test_as_it_is(self) -> None:
         self.assertEqual(w.read(Secret(), "abc"), ("abc", []))
         self.assertEqual(w.read(Secret(), "12345"), ("12345", []))
