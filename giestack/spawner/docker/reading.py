@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from giestack.docker.docker import Docker
-from giestack.docker.errors import NotFound
+from giestack.docker.errors import Conflict, NotFound
 from giestack.spawner.docker.following import Follower
 from giestack.spawner.docker.making import Making
 from giestack.spawner.docker.sessions import Session, Sessions
@@ -32,7 +32,8 @@ class Reading:
         with in_words(self._name, "to tell what was printed"):
             try:
                 lines = await self._containers.logs(container, tail)
-            except NotFound:
+            except (Conflict, NotFound):
+                # It is gone, or being removed.
                 return []
         hide = _hiding(session.launch)
         return [cleaned(line, hide) for line in lines]

@@ -54,6 +54,8 @@ class PrintedTests(FakeCase):
         self.fake.faults.add("container stats", answers(404, "No such container"))
         self.assertEqual(list(await engine.logs("s1", 10)), [])
         self.assertIsNone(await engine.stats("s1"))
+        self.fake.faults.add("container logs", answers(409, "dead or marked for removal"))
+        self.assertEqual(list(await engine.logs("s1", 10)), [])
         await engine.stop("s1", 1)
 
     async def test_engine_does_not_tell(self):
