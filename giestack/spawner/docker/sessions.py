@@ -108,6 +108,7 @@ class Sessions:
         self._was_away = True
         self._out_of_memory: dict[str, float] = {}
         self._strangers: dict[str, float] = {}
+        self._foreign: set[str] = set()
 
     # What the watching tells.
 
@@ -269,15 +270,36 @@ class Sessions:
             session.runs_as(details, session.address)
 
     def _clear(self, present: Mapping[str, Present]) -> None:
-        """Remove what is nobody's; later than at the beginning, if it has been so for a while."""
+        """Remove what is nobody's; later than at the beginning, if it has been so for a while.
+
+        What was left running was taken up then. Sessions that run though nobody here has started
+        them are those of somebody who has our name by mistake, and have people who work in them.
+        """
         now = self._clock.seconds()
         nobodys = [one for one in present if not self._is_somebodys(one)]
         self._strangers = {one: self._strangers.get(one, now) for one in nobodys}
+        self._foreign &= set(nobodys)
         for session_id in nobodys:
-            if now - self._strangers[session_id] >= GRACE:
+            if now - self._strangers[session_id] < GRACE:
+                continue
+            if present[session_id].is_session and present[session_id].runs:
+                self._spare(session_id)
+            else:
                 self.log.info("What is left of {id} is removed", id=session_id)
                 launch = present[session_id].launch
                 self.discard(session_id, launch.profile.stop_timeout if launch else 0.0)
+
+    def _spare(self, session_id: str) -> None:
+        if session_id not in self._foreign:
+            self._foreign.add(session_id)
+            self.log.error(
+                "Session {id} runs in {name} under this giestack's name, {instance}, but was not "
+                "started here. It is left alone. Is there another giestack of that name? Give each "
+                "an instance of its own",
+                id=session_id,
+                name=self._name,
+                instance=self._making.names.instance,
+            )
 
     def _is_somebodys(self, session_id: str) -> bool:
         return (

@@ -2,6 +2,7 @@
 
 from twisted.internet import reactor  # noqa: TID251 - the fake engine is behind a socket
 from twisted.internet.task import Clock, deferLater
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 
 from giestack.settings.spawner_schema import Profile
 from giestack.spawner.docker.labels import Names, labels_of
@@ -200,13 +201,28 @@ class TakeUpTests(Things):
         clock = Clock()
         engine = await self.engine(clock)
         launch = launch_of(program("listen"), "strange")
-        await self.container(container_of("strange"), labels_of(NAMES, launch))
+        await self.container(container_of("strange"), labels_of(NAMES, launch), start=False)
         await self.start(engine)
         await self.pass_time(clock, GRACE)
         self.assertEqual(self.names(), [container_of("s1"), container_of("strange")])
         await self.pass_time(clock, 5 * GRACE, lambda: self.names() == [container_of("s1")])
         self.assertEqual(self.ends, [])
         await engine.stop("s1", 1)
+
+    async def test_sessions_of_somebody_else_with_the_same_name(self):
+        """Two giestacks that are called the same must not end each other's sessions."""
+        clock, other = Clock(), await self.engine()
+        engine = await self.engine(clock)
+        await self.start(other)
+        with capturedLogs() as events:
+            await self.pass_time(clock, 5 * GRACE)
+        self.assertEqual(self.names(), [container_of("s1")])
+        texts = [formatEvent(event) for event in events if event["log_level"] is LogLevel.error]
+        (text,) = (text for text in texts if "s1" in text)
+        self.assertIn(f"name, {NAMES.instance},", text)
+        self.assertEqual(self.ends, [])
+        await engine.close()
+        await other.stop("s1", 1)
 
     async def test_it_ends_while_it_is_found(self):
         first = await self.engine()
