@@ -291,7 +291,8 @@ class Spawner:
     def restart(self, session_id: str, by: Identity) -> None:
         """Stop a session, if it runs, and start it again with the same options.
 
-        One that its profile does not have any more, or not like that, gets its default.
+        One that its profile does not have any more, or not like that, gets its default. What could
+        not be started again just now is not stopped either.
         """
         session = self._sessions.get(session_id)
         if session is None:
@@ -303,6 +304,7 @@ class Spawner:
                 "no-such-profile",
                 f"{session.launch_as.profile.title} is not offered any more.",
             )
+        self._catalogue.check_open(profile)
         options = still_chosen(options_of(profile.options), session.launch_as.options)
         session.restart(replace(session.launch_as, profile=profile, options=options), by)
 

@@ -73,6 +73,22 @@ class NoEngineTests(SpawnerCase):
         self.spawner.configure(replace(SETTINGS, engines=(draining,)), "")
         self.assertIn("draining", self.spawner.closed(JUPYTER))
 
+    def test_what_could_not_start_again_is_not_stopped(self) -> None:
+        session_id = self.world.start()
+        draining = EngineSettings(name="fake", drain=True)
+        large = replace(JUPYTER, memory=9 * GB)
+        for room, trouble, settings, words in (
+            (Room(), "", replace(SETTINGS, engines=(draining,)), "draining"),
+            (Room(), "dockerd does not answer.", SETTINGS, "dockerd"),
+            (Room(5 * GB), "", replace(SETTINGS, profiles=(large,)), "memory"),
+        ):
+            self.engine.room, self.engine.trouble = room, trouble
+            self.spawner.configure(settings, "")
+            refused = self.assertRaises(SpawnRefused, self.spawner.restart, session_id, ALICE)
+            self.assertEqual(refused.status, 503)
+            self.assertIn(words, str(refused))
+            self.assertEqual(self.world.state(session_id), "ready")
+
 
 class ReadyTests(SpawnerCase):
     def test_what_is_ready_is_taken(self) -> None:
