@@ -139,6 +139,7 @@ class Engine(Protocol):
 
     :ivar name: as configured.
     :ivar note: what owners should know about it, for example that there is no isolation; "".
+    :ivar lives_on: whether sessions go on without giestack, so that they are found again.
     :ivar trouble: what keeps it from starting anything just now, in words with the remedy; "".
     :ivar room: as far as it is known by now.
     """
@@ -147,6 +148,8 @@ class Engine(Protocol):
     def name(self) -> str: ...
     @property
     def note(self) -> str: ...
+    @property
+    def lives_on(self) -> bool: ...
     @property
     def trouble(self) -> str: ...
     @property

@@ -225,6 +225,12 @@ class Spawner:
                     )
                 return session.view(), False
         self._catalogue.check_open(wanted)
+        able = self._catalogue.able()
+        if any(engine.lives_on and engine.name in self._unopened for engine in able):
+            # It may be there already, and two of them would share a home.
+            raise SpawnRefused(
+                503, "sessions-unavailable", "Which sessions there are is not known yet. Try again."
+            )
         if len(own) >= MOST_OF_ONE_USER:
             self._make_room(own)
         session_id, engine = self._place(wanted, picked, owner_of(visitor))

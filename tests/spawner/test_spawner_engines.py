@@ -11,7 +11,7 @@ from giestack.spawner.hooks import Hooks
 from giestack.spawner.spawner import Spawner
 from giestack.spawner.view import SpawnRefused
 from tests.spawner.fake_engine import SLOW, FakeEngine, Start
-from tests.spawner.world import ADMIN, ALICE, BOB, JUPYTER, SETTINGS, SpawnerCase
+from tests.spawner.world import ADMIN, ALICE, BOB, JUPYTER, SETTINGS, SpawnerCase, World
 
 GB = 1024**3
 
@@ -88,6 +88,27 @@ class NoEngineTests(SpawnerCase):
             self.assertEqual(refused.status, 503)
             self.assertIn(words, str(refused))
             self.assertEqual(self.world.state(session_id), "ready")
+
+
+class NotOpenedTests(SpawnerCase):
+    def setUp(self) -> None:
+        self.world = World(opened=False)
+        self.engine, self.spawner = self.world.engine, self.world.spawner
+
+    def test_nobody_gets_a_second_session_while_the_first_is_not_found_yet(self) -> None:
+        self.engine.lives_on = self.engine.open_hangs = True
+        self.spawner.open()
+        refused = self.assertRaises(SpawnRefused, self.spawner.request, ALICE, "jupyter", None, {})
+        self.assertEqual((refused.status, refused.code), (503, "sessions-unavailable"))
+        # Of one that is not there it is said so.
+        self.engine.trouble = "It is not running."
+        refused = self.assertRaises(SpawnRefused, self.spawner.request, ALICE, "jupyter", None, {})
+        self.assertEqual(refused.code, "no-engine")
+
+    def test_where_none_can_be_there_it_may_be_waited(self) -> None:
+        self.engine.open_hangs = True
+        self.spawner.open()
+        self.spawner.request(ALICE, "jupyter", None, {})
 
 
 class ReadyTests(SpawnerCase):

@@ -101,6 +101,7 @@ class DockerEngine:
 
     log = Logger()
     note = ""
+    lives_on = True
 
     def __init__(
         self,

@@ -67,6 +67,7 @@ class ProcessEngine:
 
     _log = Logger()
     note = NOTE
+    lives_on = False
     room = Room()
 
     def __init__(
