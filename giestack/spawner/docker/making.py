@@ -162,7 +162,8 @@ class Making:
         async def remove() -> None:
             try:
                 with in_words(self._name, "to remove the container"):
-                    await self._removing.remove(session_id, grace, step)
+                    known = self.containers.get(session_id, "")
+                    await self._removing.remove(session_id, grace, step, known)
             except CancelledError:
                 raise EngineError("The engine was closed.") from None
             self.containers.pop(session_id, None)

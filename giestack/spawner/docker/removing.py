@@ -53,7 +53,11 @@ class Removing:
         return session_id in self._removals
 
     def remove(
-        self, session_id: str, grace: float, before: Deferred[Any] | None = None
+        self,
+        session_id: str,
+        grace: float,
+        before: Deferred[Any] | None = None,
+        known: str = "",
     ) -> Deferred[None]:
         """Stop and remove all that is labelled as a session's; joins what is under way.
 
@@ -61,12 +65,13 @@ class Removing:
 
         :param grace: seconds until it is ended by force; the shortest holds.
         :param before: what to wait for first; its failure does not matter.
+        :param known: the id of its container, which may have got another name since; "": unknown.
         """
         removal = self._removals.get(session_id)
         if removal is None:
             removal = self._removals[session_id] = _Removal(self._clock)
             removal.joint = Joint(
-                lambda: Deferred.fromCoroutine(self._remove(session_id, removal, before)),
+                lambda: Deferred.fromCoroutine(self._remove(session_id, removal, before, known)),
                 goes_on=True,
             )
         removal.hurry(grace)
@@ -89,7 +94,7 @@ class Removing:
                 pass  # it is for those who asked for it
 
     async def _remove(
-        self, session_id: str, removal: "_Removal", before: Deferred[Any] | None
+        self, session_id: str, removal: "_Removal", before: Deferred[Any] | None, known: str
     ) -> None:
         try:
             if before is not None:
@@ -99,17 +104,19 @@ class Removing:
             for turn in range(_ROUNDS):
                 if turn > 1:
                     await deferLater(self._clock, _PAUSE)
-                if await self._is_gone(labels, removal):
+                if await self._is_gone(labels, removal, known):
                     return
             raise EngineError("The container is not gone, though Docker said so.")
         finally:
             removal.over()
             del self._removals[session_id]
 
-    async def _is_gone(self, labels: Sequence[str], removal: "_Removal") -> bool:
+    async def _is_gone(self, labels: Sequence[str], removal: "_Removal", known: str) -> bool:
         """Remove what is there; whether there was nothing any more."""
         listed = await self._containers.list(labels=labels)
-        containers = [one for one in listed if session_of_container(self._names, one)]
+        containers = [
+            one for one in listed if one["Id"] == known or session_of_container(self._names, one)
+        ]
         for found in containers:
             await self._end(found, removal)
             await self._containers.remove(found["Id"], volumes=True)

@@ -255,8 +255,6 @@ class Sessions:
             return
         container = self._making.containers[session_id]
         try:
-            if found.container != container:
-                raise NotFound("")
             details = await self._making.docker.containers.inspect(container)
         except NotFound:
             self.over(session, GONE)

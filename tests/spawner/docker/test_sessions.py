@@ -439,6 +439,18 @@ class LostTests(Things):
         self.assertIn("removed", (await self.end_of()).reason)
         await engine.stop("s1", 1)
 
+    async def test_renamed(self):
+        """Whoever has started it knows it by its id."""
+        engine = await self.engine()
+        address = await self.start(engine)
+        await self.docker().containers.rename(container_of(), "renamed")
+        await self.fake.restart(live_restore=True)
+        await self.back(engine)
+        (found,) = await engine.sessions()
+        self.assertEqual((found.address, self.ends), (address, []))
+        await engine.stop("s1", 1)
+        self.assertEqual(self.left(), [])
+
     async def test_restarted_meanwhile(self):
         """It has another port, which nobody has been told."""
         engine = await self.engine()
