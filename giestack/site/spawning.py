@@ -82,5 +82,5 @@ class Spawning(Protocol):
     def stats(self, session_ids: Sequence[str]) -> Deferred[Mapping[str, Stats]]:
         """What ready sessions use now, at most some seconds old; those not known are left out.
 
-        Takes half a second at most, and never fails.
+        Takes some hundredths of a second at most, and never fails.
         """

@@ -151,6 +151,7 @@ class Spawner:
         if self._ticker.running:
             self._ticker.stop()
         self.culler.stop()
+        self._stats.close()
         for session in self._sessions.values():
             session.close()
         self._sessions.clear()

@@ -81,7 +81,8 @@ class FakeEngine:
     :ivar stop_failures: so many stops fail from now on.
     :ivar stop_seconds: how long a stop takes; None: for ever.
     :ivar logs_error: `logs` fails with it; ``logs_hang``: it never fires.
-    :ivar stats_error: `stats` fails with it; ``stats_hang``: it never fires.
+    :ivar stats_error: `stats` fails with it; ``stats_hang``: it never fires;
+        ``stats_asked``: how often it was.
     :ivar sessions_error: `sessions` fails with it.
     :ivar usage: what `stats` answers for an id, where it is not the usual.
     :ivar trouble: as Engine says; ``room`` too.
@@ -108,6 +109,7 @@ class FakeEngine:
         self.logs_hang = False
         self.stats_error: Exception | None = None
         self.stats_hang = False
+        self.stats_asked = 0
         self.sessions_error: Exception | None = None
         self.usage: dict[str, Stats] = {}
         self.trouble = ""
@@ -275,6 +277,7 @@ class FakeEngine:
         return no_more
 
     def stats(self, session_id: str) -> Deferred[Stats | None]:
+        self.stats_asked += 1
         if self.stats_hang:
             return Deferred()
         if self.stats_error is not None:
