@@ -180,6 +180,9 @@ class Engine(Protocol):
         What a failed or cancelled start has left is removed by `stop`.
         """
 
+    def answered(self, session_id: str) -> None:
+        """A session answers for the first time: whoever waits for its start may go on."""
+
     def stop(self, session_id: str, grace: float) -> Deferred[None]:
         """End a session, by force after so many seconds, and remove what belongs to it alone.
 

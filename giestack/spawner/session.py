@@ -62,6 +62,7 @@ class Session:
         self._removal: Deferred[None] | None = None
         self._launched = False
         self._collapsing = False
+        self._heard = now
 
     @property
     def launch_as(self) -> Launch:
@@ -134,7 +135,8 @@ class Session:
         if self.state not in LAUNCHING:
             return
         patient = self.state == "pulling" or self._launched
-        if not patient and self._around.clock.seconds() - self.standing.since > _START_PATIENCE:
+        last = max(self.standing.since, self._heard)
+        if not patient and self._around.clock.seconds() - last > _START_PATIENCE:
             self._machine.failed(never_started(self.launch_as.profile, _START_PATIENCE))
         else:
             self.announce()
@@ -178,6 +180,7 @@ class Session:
 
     def publish(self) -> None:
         now, standing = self._around.clock.seconds(), self.standing
+        self.engine.answered(self.launch_as.session_id)
         if standing.launching_since is not None:
             seconds = now - standing.launching_since
             self._around.history.add(self.launch_as.profile.name, seconds)
@@ -254,6 +257,7 @@ class Session:
         standing = self.standing
         standing.message, standing.percent = progress.message, progress.percent
         standing.eta = progress.eta
+        self._heard = self._around.clock.seconds()
         self.announce()
 
     async def _probe(self, address: Address) -> Callable[[], None]:

@@ -89,7 +89,14 @@ class EngineSuite(TestCase):
         return self.waiting[session_id].addTimeout(PATIENCE, reactor)
 
     def start(self, profile, session_id="s1", **more):
-        return self.engine.start(launch_of(profile, session_id, **more), lambda progress: None)
+        launch = launch_of(profile, session_id, **more)
+        started = self.engine.start(launch, lambda progress: None)
+
+        def answered(address):
+            self.engine.answered(session_id)
+            return address
+
+        return started.addCallback(answered)
 
     async def until(self, condition):
         """Wait until a coroutine function says so; False when that takes too long."""

@@ -110,6 +110,7 @@ class FakeEngine:
         self.stats_error: Exception | None = None
         self.stats_hang = False
         self.stats_asked = 0
+        self.answers_told: list[str] = []
         self.sessions_error: Exception | None = None
         self.usage: dict[str, Stats] = {}
         self.trouble = ""
@@ -219,6 +220,9 @@ class FakeEngine:
             call = self._clock.callLater(plan.ends_after, lambda: self.end(launch.session_id, how))
             session.later.append(call)
         return result
+
+    def answered(self, session_id: str) -> None:
+        self.answers_told.append(session_id)
 
     def stop(self, session_id: str, grace: float) -> Deferred[None]:
         self.stopped.append((session_id, grace))

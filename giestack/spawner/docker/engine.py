@@ -255,6 +255,10 @@ class DockerEngine:
         """As Engine says."""
         return succeed(self._found())
 
+    def answered(self, session_id: str) -> None:
+        """As Engine says."""
+        self.making.turns.give_back(session_id)
+
     def logs(self, session_id: str, tail: int) -> Deferred[Sequence[str]]:
         """As Engine says."""
         return Deferred.fromCoroutine(self._reading.logs(session_id, tail))

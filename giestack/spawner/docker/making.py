@@ -26,6 +26,7 @@ from giestack.spawner.docker.published import address_of
 from giestack.spawner.docker.pulls import Pulls
 from giestack.spawner.docker.removing import Removing
 from giestack.spawner.docker.slots import slot_mounts
+from giestack.spawner.docker.turns import Turns
 from giestack.spawner.docker.volume_names import mounts_of, secrets_mount
 from giestack.spawner.docker.words import in_words
 from giestack.spawner.engine import Ended, EngineError, Launch, Progress
@@ -34,6 +35,11 @@ T = TypeVar("T")
 
 _PORT_TRIES = 6
 _PORT_PAUSE = 0.05
+
+
+def _waits(first: int) -> Progress:
+    said = f"Waiting until {first} others have started" if first > 1 else "Waiting for its turn"
+    return Progress("creating", said)
 
 
 class EndedAtOnce(EngineError):
@@ -73,6 +79,7 @@ class Making:
     :ivar network: finds networks.
     :ivar hidden: folders and sockets of the engine's host that no session may mount.
     :ivar publish_at: the IP address at which ports are published, and reached.
+    :ivar turns: who starts now; a turn is given back with the first answer.
     :ivar containers: ids of the containers of sessions and slots, by the ids of these.
     """
 
@@ -98,6 +105,7 @@ class Making:
         self.pulls = Pulls(clock, docker.images, received)
         self.network = Network(docker.networks, names)
         self.containers: dict[str, str] = {}
+        self.turns = Turns(clock)
         self._name = name
         self._clock = clock
         self.publish_at = publish_at
@@ -142,6 +150,9 @@ class Making:
             with in_words(self._name, "to start the container"):
                 await self._step(work, self.docker.containers.start(container))
             return await self._started(launch, container)
+        except BaseException:
+            self.turns.give_back(session_id)
+            raise
         finally:
             work.given_up = True
             if self._works.get(session_id) is work:
@@ -158,6 +169,7 @@ class Making:
         if work is not None:
             work.given_up = True
         step = self._steps.get(session_id)
+        self.turns.give_back(session_id)
 
         async def remove() -> None:
             try:
@@ -173,10 +185,12 @@ class Making:
     def close(self) -> None:
         """Give up removals that are under way; what they have begun is found again."""
         self._removing.close()
+        self.turns.close()
 
     async def _create(self, work: "_Work") -> str:
         launch, session_id = work.launch, work.launch.session_id
         await self._fetch(work)
+        await self.turns.take(session_id, lambda first: work.progress(_waits(first)))
         work.progress(Progress("creating", "Creating the container"))
         with in_words(self._name, "to make the network"):
             network = await self.network.of(launch.profile.network)

@@ -248,6 +248,7 @@ class Pool:
         made = await self._making.make(launch, lambda progress: None, slot=True)
         slot.address = made.address
         await self._around.wait_until_ready(made.address, path, readiness.timeout)
+        self._making.turns.give_back(launch.session_id)
         slot.paused = await self._claims.prepare(launch, made)
 
     # Emptying it.

@@ -20,6 +20,7 @@ from giestack.spawner.docker.labels import session_of
 from giestack.spawner.docker.making import Making
 from giestack.spawner.docker.published import address_of
 from giestack.spawner.docker.times import seconds_of
+from giestack.spawner.docker.turns import MORE
 from giestack.spawner.docker.usage import Sample
 from giestack.spawner.docker.words import trouble_of
 from giestack.spawner.engine import Ended, EngineError, Found, Launch
@@ -119,6 +120,9 @@ class Sessions:
         self.trouble, self._was_away = "", True
         memory = info.get("MemTotal")
         self.memory = memory if isinstance(memory, int) and memory > 0 else None
+        processors = info.get("NCPU")
+        if isinstance(processors, int) and processors > 0:
+            self._making.turns.limit = processors + MORE
         root = info.get("DockerRootDir")
         if isinstance(root, str) and root:
             self._making.hide(root)

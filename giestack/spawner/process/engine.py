@@ -149,6 +149,9 @@ class ProcessEngine:
 
         return Deferred.fromCoroutine(start())
 
+    def answered(self, session_id: str) -> None:
+        """As Engine says: nobody waits here."""
+
     def stop(self, session_id: str, grace: float) -> Deferred[None]:
         """As Engine says; asked again, the shorter grace holds."""
         session = self._sessions.get(session_id)
