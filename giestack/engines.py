@@ -137,7 +137,15 @@ class Workshop:
             return Pool(
                 reactor,
                 making,
-                Claims(engine.name, reactor, docker, names, hidden=hidden, mounting=mounting),
+                Claims(
+                    engine.name,
+                    reactor,
+                    docker,
+                    names,
+                    hidden=hidden,
+                    mounting=mounting,
+                    creating=making.creating,
+                ),
                 names,
                 PoolSurroundings(
                     prefix=self.prefix,

@@ -1,6 +1,7 @@
 """Sessions as containers of a real Docker engine, on its socket and through mutual TLS."""
 
 from twisted.internet import reactor  # noqa: TID251 - a real engine is behind a socket
+from twisted.internet.defer import gatherResults
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
@@ -130,6 +131,23 @@ class EndTests(RealCase):
         await started.addErrback(lambda failure: failure.trap(EndedAtOnce))
         self.assertEqual((await self.end_of()).status, 127)
         await self.stopped(engine)
+
+
+class NewHomeTests(RealCase):
+    async def test_of_one_person_for_many_sessions_at_once(self):
+        # Docker fills a new volume from the image, and fails where it does so twice at a time.
+        volume = "real-engine-new-home"
+        self.addCleanup(self.real.api.ask, "DELETE", f"/volumes/{volume}", force=1)
+        engine = await self.engine()
+        profile = program("listen", volumes={volume: "/bin"})
+        ids = [f"home{number}" for number in range(6)]
+        for one in ids:
+            self.addCleanup(engine.stop, one, 0)
+        started = [engine.start(launch_of(profile, one), lambda progress: None) for one in ids]
+        for one, start in zip(ids, started, strict=True):
+            start.addCallback(lambda _, one=one: engine.answered(one))
+        await gatherResults(started)
+        self.assertEqual(len(await engine.sessions()), 6)
 
 
 class LifeTests(RealCase):

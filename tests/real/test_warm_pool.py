@@ -58,7 +58,13 @@ class Giestack:
 
     def _make_pool(self, making):
         self.claims = Claims(
-            "local", reactor, self.docker, self.names, hidden=(), mounting=self.mounting
+            "local",
+            reactor,
+            self.docker,
+            self.names,
+            hidden=(),
+            mounting=self.mounting,
+            creating=making.creating,
         )
         around = PoolSurroundings(
             prefix="/giestack",

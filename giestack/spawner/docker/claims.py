@@ -65,9 +65,11 @@ class Claims:
         *,
         hidden: Sequence[str],
         mounting: Mounting,
+        creating: DeferredLock,
     ) -> None:
         """
         :param name: that of the engine.
+        :param creating: see `giestack.spawner.docker.making.Making.creating`.
         :param hidden: as `giestack.spawner.docker.volume_names.mounts_of` wants it.
         """
         self.mounting = mounting
@@ -76,7 +78,7 @@ class Claims:
         self._docker = docker
         self._names = names
         self._hidden = hidden
-        self._filling = DeferredLock()
+        self._creating = creating
 
     async def prepare(self, launch: Launch, made: Made) -> Paused:
         """Pause a slot whose program answers, and see whether all can be put in that will be.
@@ -204,12 +206,11 @@ class Claims:
             },
         }
         containers = self._docker.containers
-        # Two of Docker's copies into one volume would get into each other's way.
-        await self._filling.acquire()
+        await self._creating.acquire()
         try:
             container = await containers.create(self._names.container(filling), body)
         finally:
-            self._filling.release()
+            self._creating.release()
         removal = Deferred.fromCoroutine(containers.remove(container, volumes=True))
         # Nobody waits for that; whoever is left over is found by its labels.
         removal.addErrback(lambda failure: self.log.debug("{failure}", failure=failure.value))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
@@ -79,6 +79,8 @@ class Making:
     :ivar network: finds networks.
     :ivar hidden: folders and sockets of the engine's host that no session may mount.
     :ivar publish_at: the IP address at which ports are published, and reached.
+    :ivar creating: who creates a container: Docker fills a new volume then, and can't do that
+        twice at a time.
     :ivar turns: who starts now; a turn is given back with the first answer.
     :ivar containers: ids of the containers of sessions and slots, by the ids of these.
     """
@@ -106,6 +108,7 @@ class Making:
         self.network = Network(docker.networks, names)
         self.containers: dict[str, str] = {}
         self.turns = Turns(clock)
+        self.creating = DeferredLock()
         self._name = name
         self._clock = clock
         self.publish_at = publish_at
@@ -254,11 +257,14 @@ class Making:
     async def _make_container(self, session_id: str, body: Mapping[str, object]) -> str:
         name = self.names.container(session_id)
         try:
-            container = await self.docker.containers.create(name, body)
+            container = await self.creating.run(self._created, name, body)
         except Conflict as error:
             raise await self._name_taken(session_id, name, error) from None
         self.containers[session_id] = container
         return container
+
+    def _created(self, name: str, body: Mapping[str, object]) -> Deferred[str]:
+        return Deferred.fromCoroutine(self.docker.containers.create(name, body))
 
     async def _name_taken(self, session_id: str, name: str, error: DockerError) -> Exception:
         try:

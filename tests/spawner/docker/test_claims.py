@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -128,7 +128,13 @@ class ClaimsCase(SynchronousTestCase):
         self.docker = cast(Any, Docker())
         self.mounting = cast(Any, Mounting(self.docker))
         self.claims = Claims(
-            "local", self.clock, self.docker, NAMES, hidden=(), mounting=self.mounting
+            "local",
+            self.clock,
+            self.docker,
+            NAMES,
+            hidden=(),
+            mounting=self.mounting,
+            creating=DeferredLock(),
         )
         self.log = []
         self.patch(Claims, "log", SimpleNamespace(info=self.say, warn=self.say, debug=self.say))
