@@ -55,7 +55,12 @@ class Site:
         """Ask for a session; return what the API says of it."""
         # The same name again would be taken for a second click on the same button.
         wanted = {"profile": profile, "name": f"{profile} {next(self._numbers)}"}
-        status, body = self.ask(connection, "POST", _API, wanted)
+        while True:
+            status, body = self.ask(connection, "POST", _API, wanted)
+            if status != 503 or b"sessions-unavailable" not in body:
+                break
+            # giestack has just started and asks its engine what there is.
+            time.sleep(0.05)
         if status != 201:
             raise Failed(f"a session was refused ({status}): {body[:500]!r}")
         told: dict[str, Any] = json.loads(body)

@@ -16,8 +16,8 @@ BELIEVED = 2.0
 SHOWN = 15.0
 """Seconds for which an answer is shown while there is no other."""
 
-WAITED = 0.03
-"""Seconds that are waited for an answer where there is none to show."""
+WAITED = 0.02
+"""Seconds that whoever asks first waits for the answer; the others wait for nothing."""
 
 PATIENCE = 5.0
 """Seconds that an engine has to answer: one that has much to do must not hold up pages."""
@@ -37,9 +37,8 @@ class KnownStats:
     async def of(self, sessions: Iterable[Session]) -> Mapping[str, Stats]:
         """What each of these uses, by id; those that are not ready, or not known, are left out."""
         ready = {s.launch_as.session_id: s for s in sessions if s.state == "ready"}
-        for session_id, session in ready.items():
-            self._ask(session_id, session)
-        if any(one in self._asking and self._shown(one) is None for one in ready):
+        asked = [one for one, session in ready.items() if self._ask(one, session)]
+        if any(one in self._asking and self._shown(one) is None for one in asked):
             await deferLater(self._clock, WAITED)
         found = {one: self._shown(one) for one in ready}
         return {one: stats for one, stats in found.items() if stats is not None}
@@ -58,17 +57,18 @@ class KnownStats:
         when, stats = self._known.get(session_id, (0.0, None))
         return stats if self._clock.seconds() - when <= SHOWN else None
 
-    def _ask(self, session_id: str, session: Session) -> None:
-        """Ask a session, unless it is being asked, or was just now."""
+    def _ask(self, session_id: str, session: Session) -> bool:
+        """Ask a session, unless it is being asked, or was just now; whether it was asked."""
         now = self._clock.seconds()
         last = self._asked.get(session_id)
         if session_id in self._asking or (last is not None and now - last <= BELIEVED):
-            return
+            return False
         self._asked[session_id] = now
         asking = Deferred.fromCoroutine(self._answer(session_id, session))
         if not asking.called:
             self._asking[session_id] = asking
             asking.addBoth(lambda _: self._asking.pop(session_id, None))
+        return True
 
     async def _answer(self, session_id: str, session: Session) -> None:
         try:

@@ -30,7 +30,8 @@ class KnownStatsTests(SpawnerCase):
         self.engine.stats_hang = True
         asked = self.asked(session_id)
         self.assertNoResult(asked)
-        self.world.clock.advance(0.03)
+        self.assertKnown(session_id)
+        self.world.clock.advance(0.02)
         self.assertEqual(self.successResultOf(asked), {})
         self.world.pass_time(10)
         self.engine.stats_hang, self.engine.stats_error = False, EngineError("no")
