@@ -1,4 +1,4 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -70,7 +70,6 @@ class ParsedTests(SynchronousTestCase):
             error = self.assertRaises(BadReference, parsed, text)
             self.assertIn(words, str(error), text)
 
-    @settings(deadline=None)
     @given(st.text() | st.from_regex(r"[a-zA-Z0-9./:@\[\]_-]*", fullmatch=True))
     def test_whatever_is_read_is_read_again_as_the_same(self, text: str) -> None:
         try:

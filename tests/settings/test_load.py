@@ -147,12 +147,10 @@ class AnythingTests(world.EverythingThere):
         else:
             self.assertIsInstance(found.settings, Settings)
 
-    @settings(deadline=None)
     @given(st.text(alphabet=string.printable + "é\u2028\ufeff\ud800"))
     def test_any_text(self, text: str) -> None:
         self.check(text)
 
-    @settings(deadline=None)
     @given(st.lists(st.tuples(st.sampled_from(leaves(Settings)), values), max_size=4))
     def test_any_values(self, entries: list[tuple[str, object]]) -> None:
         document: dict[str, object] = {}
@@ -166,7 +164,6 @@ class AnythingTests(world.EverythingThere):
                 inside[key] = value
         self.check(yaml.safe_dump(document, allow_unicode=True))
 
-    @settings(deadline=None)
     @given(values)
     def test_any_section_of_galaxys(self, value: object) -> None:
         text = yaml.safe_dump({"galaxy": value, "gravity": value})
