@@ -25,7 +25,6 @@ from giestack.settings.spawner_schema import EngineTls
 from giestack.spawner.docker.claims import Claims
 from giestack.spawner.docker.engine import DockerEngine, WarmPool
 from giestack.spawner.docker.figures import Figures
-from giestack.spawner.docker.labels import Names
 from giestack.spawner.docker.making import Making
 from giestack.spawner.docker.mounting import Mounting, why_not
 from giestack.spawner.docker.pool import Pool, PoolSurroundings, is_busy
@@ -129,11 +128,9 @@ class Workshop:
             credentials=Credentials(folder, runner(reactor)),
         )
         socket = Path(location.path) if location.is_socket else None
-        hidden = [str(path.absolute()) for path in (self.data_dir, socket) if path is not None]
         mounting = Mounting(reactor, reactor, why_not(location, os.geteuid()))
 
         def pool(making: Making) -> WarmPool:
-            names = Names(self.instance)
             return Pool(
                 reactor,
                 making,
@@ -141,12 +138,12 @@ class Workshop:
                     engine.name,
                     reactor,
                     docker,
-                    names,
-                    hidden=hidden,
+                    making.names,
+                    hidden=making.hidden,
                     mounting=mounting,
                     creating=making.creating,
                 ),
-                names,
+                making.names,
                 PoolSurroundings(
                     prefix=self.prefix,
                     galaxy_url=self.galaxy_url,
@@ -154,7 +151,7 @@ class Workshop:
                     starting=self.starting,
                     busy=is_busy if location.is_socket else _never,
                     new_id=new_id,
-                    hidden=hidden,
+                    hidden=making.hidden,
                 ),
             )
 
