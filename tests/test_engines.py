@@ -16,6 +16,7 @@ from giestack.spawner.docker.engine import DockerEngine
 from giestack.spawner.docker.figures import Figures
 from giestack.spawner.engine import EngineError
 from giestack.spawner.process.engine import ProcessEngine
+from tests.demo.place import new_folder
 
 reactor: Any = global_reactor
 HOME = Path("/nonexistent")
@@ -88,7 +89,7 @@ class WorkshopTests(TestCase):
         self.assertEqual(self.figures, {})
 
     async def test_an_engine_that_is_not_there(self) -> None:
-        socket = f"unix://{self.data_dir}/none.sock"
+        socket = f"unix://{new_folder(self)}/none.sock"
         engine = self.workshop.make(EngineSettings(name="docker", docker_host=socket))
         assert isinstance(engine, DockerEngine)
         engine.configure([PROFILE])
@@ -106,7 +107,7 @@ class WorkshopTests(TestCase):
         self.assertGreater(self.figures["docker"].calls.total(), 0)
 
     async def test_a_name_is_looked_up_when_it_is_needed(self) -> None:
-        socket = f"unix://{self.data_dir}/none.sock"
+        socket = f"unix://{new_folder(self)}/none.sock"
         settings = EngineSettings(name="docker", docker_host=socket, address="localhost")
         engine = self.workshop.make(settings)
         self.assertIsInstance(engine, DockerEngine)
@@ -114,6 +115,11 @@ class WorkshopTests(TestCase):
             await Deferred.fromCoroutine(self.workshop._resolve("localhost")), "127.0.0.1"
         )
         await engine.close()
+
+    def test_a_path_that_no_socket_can_have(self) -> None:
+        settings = EngineSettings(name="docker", docker_host=f"unix:///{'long' * 30}")
+        error = self.assertRaises(ValueError, self.workshop.make, settings)
+        self.assertIn("107 bytes", str(error))
 
     def test_files_of_tls_that_can_not_be_used(self) -> None:
         wrong = self.data_dir / "wrong.pem"

@@ -1,6 +1,7 @@
 """Where a Docker engine listens: DOCKER_HOST, docker contexts, and the files of mutual TLS."""
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ SOCKET = "unix:///var/run/docker.sock"
 _CLEAR_PORT, _TLS_PORT = 2375, 2376
 _CONTEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 _HOST = re.compile(r"[A-Za-z0-9._:-]+")
+_LONGEST_PATH = 107  # sun_path of unix(7)
 _REFUSED = {
     "ssh": "is reached by ssh, which is not spoken here; forward the socket with "
     "ssh -N -L /run/docker-remote.sock:/var/run/docker.sock HOST, and set "
@@ -97,6 +99,8 @@ def location_of(url: str, tls: TlsFiles | None = None) -> Location:
         raise LocationError(f"{url} {_REFUSED[scheme]}")
     if scheme == "unix":
         path = rest or SOCKET.removeprefix("unix://")
+        if len(os.fsencode(path)) > _LONGEST_PATH:
+            raise LocationError(f"{url} is longer than the path of a socket can be: 107 bytes")
         if not path.startswith("/") or not path.strip("/"):
             raise LocationError(f"{url} must be unix:///PATH")
         return Location(f"unix:///{path.lstrip('/')}")
