@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Mapping
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection
 from typing import Any
 
 from bench.processes import LOOPBACK, Failed
-from bench.site import PATIENCE
+from bench.site import PATIENCE, is_there
 from tests.neighbours.docker_api import DockerApi
 
 _LOOK = 0.005
@@ -43,16 +43,7 @@ class BareContainer:
             self._engine.ask("DELETE", f"/containers/{name}", force="1", v="1")
 
     def _answers(self, port: int) -> bool:
-        connection = HTTPConnection(LOOPBACK, port, timeout=10)
-        try:
-            connection.request("GET", f"{self._base}lab")
-            response = connection.getresponse()
-            response.read()
-            return response.status == 200
-        except (OSError, HTTPException):
-            return False
-        finally:
-            connection.close()
+        return is_there(HTTPConnection(LOOPBACK, port, timeout=10), f"{self._base}lab")
 
 
 def _body_of(shown: Mapping[str, Any], marker: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 from bench import report
 from bench.ending import Promise, ended, say
 from bench.processes import Failed, Programs, busy
-from bench.site import PATIENCE, Site, measure_answers
+from bench.site import PATIENCE, Site, is_there, measure_answers
 from giestack.demo.settings import demo_settings
 
 SLOWER = 1.15
@@ -100,16 +100,7 @@ class Bare:
         return text
 
     def _answers(self, path: Path) -> bool:
-        connection = SocketConnection(path)
-        try:
-            connection.request("GET", f"{self._base}lab")
-            response = connection.getresponse()
-            response.read()
-            return response.status == 200
-        except (OSError, HTTPException):
-            return False
-        finally:
-            connection.close()
+        return is_there(SocketConnection(path), f"{self._base}lab")
 
 
 def _server_of(run: Path) -> tuple[list[str], dict[str, str]]:

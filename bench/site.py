@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Mapping
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from itertools import count
 from threading import Thread
 from typing import Any
@@ -18,6 +18,19 @@ PATIENCE = 180.0
 
 _API = "/giestack/api/v1/sessions"
 _ASK = 0.020
+
+
+def is_there(connection: HTTPConnection, path: str) -> bool:
+    """Ask for a page once, and close the connection; whether it was answered with 200."""
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        response.read()
+        return response.status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 class Site:

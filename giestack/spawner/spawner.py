@@ -226,18 +226,14 @@ class Spawner:
                     )
                 return session.view(), False
         self._catalogue.check_open(wanted)
-        able = self._catalogue.able()
-        if any(engine.lives_on and engine.name in self._unopened for engine in able):
-            # It may be there already, and two of them would share a home.
-            raise SpawnRefused(
-                503, "sessions-unavailable", "Which sessions there are is not known yet. Try again."
-            )
+        self._check_found()
         if len(own) >= MOST_OF_ONE_USER:
             self._make_room(own)
-        session_id, engine = self._place(wanted, picked, owner_of(visitor))
+        owner = owner_of(visitor)
+        session_id, engine = self._place(wanted, picked, owner)
         launch_as = Launch(
             session_id=session_id,
-            owner=owner_of(visitor),
+            owner=owner,
             profile=wanted,
             name=name,
             options=picked,
@@ -251,6 +247,17 @@ class Spawner:
         self._audit_start(visitor, launch_as)
         session.request(launch_as)
         return session.view(), True
+
+    def _check_found(self) -> None:
+        """Refuse while a session that is asked for may be there already, and not be found yet.
+
+        Two of them would share a home.
+        """
+        able = self._catalogue.able()
+        if any(engine.lives_on and engine.name in self._unopened for engine in able):
+            raise SpawnRefused(
+                503, "sessions-unavailable", "Which sessions there are is not known yet. Try again."
+            )
 
     def _place(
         self, profile: Profile, options: Mapping[str, object], owner: Owner

@@ -17,7 +17,6 @@ from giestack.docker.docker import Docker
 from giestack.docker.errors import DockerError
 from giestack.settings.spawner_schema import Profile
 from giestack.spawner.docker.figures import Figures
-from giestack.spawner.docker.joint import apart
 from giestack.spawner.docker.labels import Names
 from giestack.spawner.docker.making import EndedAtOnce, Making
 from giestack.spawner.docker.reading import Reading
@@ -25,6 +24,7 @@ from giestack.spawner.docker.sessions import Session, Sessions
 from giestack.spawner.docker.troubles import troubles_of
 from giestack.spawner.docker.watching import Watching
 from giestack.spawner.engine import Ended, EngineError, Found, Launch, Progress, Room, Stats
+from giestack.spawner.joint import apart
 
 _CLOSE_SECONDS = 5.0
 _ID = re.compile(r"[a-z0-9]{1,64}")

@@ -19,7 +19,6 @@ from giestack.spawner.docker.environment import (
     slot_environment,
 )
 from giestack.spawner.docker.files import secret_files
-from giestack.spawner.docker.joint import apart
 from giestack.spawner.docker.labels import Names, session_of
 from giestack.spawner.docker.network import Network
 from giestack.spawner.docker.published import address_of
@@ -30,6 +29,7 @@ from giestack.spawner.docker.turns import Turns
 from giestack.spawner.docker.volume_names import mounts_of, secrets_mount
 from giestack.spawner.docker.words import in_words
 from giestack.spawner.engine import Ended, EngineError, Launch, Progress
+from giestack.spawner.joint import apart
 
 T = TypeVar("T")
 

@@ -6,10 +6,10 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 
 from giestack.docker.errors import Conflict, DockerError, NotFound
-from giestack.spawner.docker.joint import Joint
 from giestack.spawner.docker.labels import Names
 from giestack.spawner.docker.words import said
 from giestack.spawner.engine import EngineError
+from giestack.spawner.joint import Joint
 
 _APART = {"com.docker.network.bridge.enable_icc": "false"}
 _NO_SUBNET = "address pool"

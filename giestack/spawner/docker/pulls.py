@@ -9,9 +9,9 @@ from twisted.internet.interfaces import IReactorTime
 
 from giestack.docker.errors import DockerError, NotFound, Unreachable
 from giestack.docker.pull_progress import Pulled
-from giestack.spawner.docker.joint import Joint
 from giestack.spawner.docker.words import said, size_shown
 from giestack.spawner.engine import EngineError, Progress
+from giestack.spawner.joint import Joint
 
 REMEMBERED = 600.0
 """Seconds for which it is remembered that an image could not be had."""

@@ -9,9 +9,9 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from giestack.docker.errors import Conflict, DockerError, NotFound
-from giestack.spawner.docker.joint import Joint
 from giestack.spawner.docker.labels import SESSION, Names, session_of_container
 from giestack.spawner.engine import EngineError
+from giestack.spawner.joint import Joint
 
 _RUNNING = ("running", "paused", "restarting")
 _ROUNDS = 30

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from giestack.address import Address
 from giestack.settings.spawner_schema import Profile
 from giestack.spawner.engine import Ended, EngineError, Found, Launch, Progress, Room, Stats
+from giestack.spawner.joint import apart
 from giestack.spawner.process.ending import ended_of
 from giestack.spawner.process.environment import SESSION_VARIABLE, secret_values, session_mark
 from giestack.spawner.process.family import sweep
@@ -121,7 +122,7 @@ class ProcessEngine:
             self._open, self._trouble, self._ended = True, "", ended
             return self._found()
 
-        return _apart(self._turn.run(lambda: Deferred.fromCoroutine(take_up())))
+        return apart(self._turn.run(lambda: Deferred.fromCoroutine(take_up())))
 
     def close(self) -> Deferred[None]:
         """As Engine says; takes about seven seconds at most."""
@@ -136,7 +137,7 @@ class ProcessEngine:
             await self._in_thread(self._folders.close)
 
         self._folders.hurry(_CLOSE_SECONDS)
-        return _apart(self._turn.run(lambda: Deferred.fromCoroutine(give_up())))
+        return apart(self._turn.run(lambda: Deferred.fromCoroutine(give_up())))
 
     def start(self, launch: Launch, progress: Callable[[Progress], None]) -> Deferred[Address]:
         """As Engine says. It waits while the engine is being opened."""
@@ -290,22 +291,10 @@ class ProcessEngine:
 
         It is done even if the Deferred is cancelled: a thread can't be.
         """
-        return _apart(session.turn.run(work, *args))
+        return apart(session.turn.run(work, *args))
 
     def _unexpected(self, failure: Failure) -> None:
         self._log.failure("Processes that a session has left were not found", failure)
-
-
-def _apart(work: Deferred[T]) -> Deferred[T]:
-    """A Deferred with the same result, whose cancelling does not touch the work."""
-    result: Deferred[T] = Deferred()
-
-    def done(outcome: Any) -> None:
-        if not result.called:
-            result.callback(outcome)
-
-    work.addBoth(done)
-    return result
 
 
 def _nobody(session_id: str, ended: Ended) -> None:

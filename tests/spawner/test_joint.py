@@ -3,7 +3,7 @@
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from giestack.spawner.docker.joint import Joint, apart
+from giestack.spawner.joint import Joint, apart
 
 
 class ApartTests(SynchronousTestCase):
