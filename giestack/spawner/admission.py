@@ -1,7 +1,7 @@
 """Who may start now and where, and who waits: by limits and by what engines have."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import Literal
@@ -117,6 +117,23 @@ def _site(limits: Limits, there: Iterable[Need], rooms: Mapping[str, Room]) -> _
     return site
 
 
+def _walk(
+    limits: Limits,
+    there: Iterable[Need],
+    queue: Mapping[str, Need],
+    rooms: Mapping[str, Room],
+) -> Iterator[tuple[str, Lack, str]]:
+    """Let those in the queue take their part in order: id, what it lacks, its engine if nothing."""
+    site = _site(limits, there, rooms)
+    for session_id, need in queue.items():
+        lack, engine = site.lack(need)
+        if lack == "":
+            site.take(need, engine)
+        elif lack != "own":
+            site.short.add(lack)
+        yield session_id, lack, engine
+
+
 def admitted(
     limits: Limits,
     there: Iterable[Need],
@@ -133,15 +150,8 @@ def admitted(
     or a GPU holds up only those who want of the same, so that small ones don't take for ever
     what a large one waits for.
     """
-    site, found = _site(limits, there, rooms), {}
-    for session_id, need in queue.items():
-        lack, engine = site.lack(need)
-        if lack == "":
-            site.take(need, engine)
-            found[session_id] = engine
-        elif lack != "own":
-            site.short.add(lack)
-    return found
+    walk = _walk(limits, there, queue, rooms)
+    return {session_id: engine for session_id, lack, engine in walk if lack == ""}
 
 
 def places(
@@ -152,27 +162,22 @@ def places(
 ) -> dict[str, Waiting]:
     """Return where each session of the queue stands; the arguments are as in `admitted`.
 
-    Sessions that wait for another one of their owner to end come after all others.
+    Sessions that wait for another one of their owner to end, or to start first, come after all
+    others.
     """
-    site = _site(limits, there, rooms)
-    next_ones: dict[str, Lack] = {}
-    later: list[str] = []
-    waiting = Counter[str]()
-    for session_id, need in queue.items():
-        taken = site.owners[need.owner] + waiting[need.owner]
-        if limits.per_user and taken >= limits.per_user:
-            later.append(session_id)
-            continue
-        lack, engine = site.lack(need)
-        next_ones[session_id] = lack
-        if lack:
-            waiting[need.owner] += 1
-            site.short.add(lack)
+    there = list(there)
+    owned = Counter(need.owner for need in there)
+    next_ones: list[tuple[str, Lack]] = []
+    later: list[tuple[str, Lack]] = []
+    for session_id, lack, _ in _walk(limits, there, queue, rooms):
+        owner = queue[session_id].owner
+        if lack == "own" or (lack and 0 < limits.per_user <= owned[owner]):
+            later.append((session_id, "own"))
         else:
-            site.take(need, engine)
-    order: list[tuple[str, Lack]] = list(next_ones.items())
-    order += [(session_id, "own") for session_id in later]
-    return {session_id: Waiting(place, lack) for place, (session_id, lack) in enumerate(order, 1)}
+            owned[owner] += 1
+            next_ones.append((session_id, lack))
+    order = enumerate(next_ones + later, 1)
+    return {session_id: Waiting(place, lack) for place, (session_id, lack) in order}
 
 
 def too_large(need: Need, rooms: Mapping[str, Room]) -> Lack:

@@ -75,6 +75,15 @@ class RoomTests(SynchronousTestCase):
         self.assertEqual(admitted(FREE, there, queue, {"one": Room(8 * GB)}), {"unlimited": "one"})
         self.assertEqual(list(admitted(FREE, (), queue, {"one": Room(8 * GB)})), list(queue))
 
+    def test_a_small_one_starts_before_a_large_one_of_the_same_owner(self) -> None:
+        queue = {"large": Need(owner="alice", memory=6 * GB), "small": Need(owner="alice")}
+        rooms = {"one": Room(4 * GB)}
+        self.assertEqual(admitted(Limits(1, 0), (), queue, rooms), {"small": "one"})
+        self.assertEqual(
+            places(Limits(1, 0), (), queue, rooms),
+            {"large": Waiting(1, "memory"), "small": Waiting(2)},
+        )
+
     def test_gpus_are_one_by_one(self) -> None:
         queue = {
             "two": Need(owner="alice", gpus=2),
