@@ -1,0 +1,1 @@
+"""Who else is here? Rooms in which people talk to each other."""
