@@ -181,8 +181,12 @@ class Sanction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRow:
-    """One line of the audit: who did what to whom; names and e-mails are as they were then."""
+    """One line of the audit: who did what to whom; names and e-mails are as they were then.
 
+    :ivar number: its place in the audit, given by the store.
+    """
+
+    number: int = 0
     ts: int
     action: str
     by: str
@@ -375,7 +379,7 @@ class Store(Protocol):
         """Keep a line of the audit."""
 
     def audited(self, limit: int, before: int | None = None) -> Deferred[Sequence[AuditRow]]:
-        """Lines of the audit, the newest first."""
+        """Lines of the audit, the newest first; those before a number."""
 
     def prune(self, before: int) -> Deferred[int]:
         """Forget what is older; returns how many events went. Numbers go on as they were."""

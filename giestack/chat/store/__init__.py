@@ -1,0 +1,1 @@
+"""Where the chat keeps everything: SQLite by default, PostgreSQL for several nodes."""
