@@ -8,10 +8,12 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from giestack.chat.wire import SUBPROTOCOL
 from giestack.proxy.decision import (
     Decision,
     Destination,
     Forward,
+    HandOver,
     Local,
     Redirect,
     Refuse,
@@ -21,6 +23,7 @@ from giestack.proxy.head import Malformed, split_host
 from giestack.proxy.seen import Seen
 from giestack.routing.formats import EntryPoint
 from giestack.routing.places import (
+    ChatPlace,
     Environment,
     HostEntryPoint,
     Nowhere,
@@ -59,12 +62,14 @@ class Policy:
     :ivar galaxy_origin: ``scheme://host[:port]`` of Galaxy in lower case, or None.
     :ivar allowed_origins: further origins, in lower case.
     :ivar cookie_domain: the parent domain for which Galaxy sets its cookie, or None.
+    :ivar chat: whether there is a chat.
     """
 
     check_owner: bool = True
     galaxy_origin: bytes | None = None
     allowed_origins: frozenset[bytes] = frozenset()
     cookie_domain: bytes | None = None
+    chat: bool = False
 
     @property
     def origins(self) -> frozenset[bytes]:
@@ -87,9 +92,12 @@ UNAVAILABLE = Refuse(
 FOREIGN_ORIGIN = Refuse(
     403, "foreign-origin", "This connection was opened by a page of another site."
 )
+UPGRADE_REQUIRED = Refuse(426, "upgrade-required", "Only WebSockets are spoken at this address.")
 
 
-def needs_visitor(place: Place, policy: Policy, entrance: Entrance | None = None) -> bool:
+def needs_visitor(
+    place: Place, request: Request, policy: Policy, entrance: Entrance | None = None
+) -> bool:
     """Whether the decision depends on who is asking; ``entrance`` as for `decide`."""
     if isinstance(place, PathEntryPoint):
         return policy.check_owner
@@ -97,6 +105,8 @@ def needs_visitor(place: Place, policy: Policy, entrance: Entrance | None = None
         return policy.check_owner and place.entry_point is not None
     if isinstance(place, SpawnedSession):
         return entrance is not None
+    if isinstance(place, ChatPlace):
+        return policy.chat and _asks_who(place, request)
     return isinstance(place, (ServicePlace, OwnPage))
 
 
@@ -125,6 +135,8 @@ def decide(
         return FOREIGN_ORIGIN
     if isinstance(place, OwnPage):
         return _own_page(place, visitor)
+    if isinstance(place, ChatPlace):
+        return _chat(place, request, visitor) if policy.chat else NOT_FOUND
     if isinstance(place, ServicePlace):
         return _service(place, request, policy, visitor)
     if isinstance(place, SpawnedSession):
@@ -139,6 +151,30 @@ def _own_page(place: OwnPage, visitor: Visitor | None) -> Decision:
     if place.rest in PUBLIC_PAGES or place.rest.startswith(PUBLIC_FOLDERS):
         return Local(None)
     return UNAVAILABLE if isinstance(visitor, Unavailable) else NOT_LOGGED_IN
+
+
+def _asks_who(place: ChatPlace, request: Request) -> bool:
+    """Whether it makes a difference there who is asking."""
+    if place.way == "socket":
+        return request.fields.websocket
+    if place.way == "personal":
+        # What a browser asks before it asks across origins has no cookie (Fetch section 3.2.2).
+        return request.method != b"OPTIONS"
+    return place.way == "page"
+
+
+def _chat(place: ChatPlace, request: Request, visitor: Visitor | None) -> Decision:
+    if place.way == "folder":
+        return Redirect(request.target.partition(b"?")[0] + b"/" + query(request))
+    if place.way == "socket" and not request.fields.websocket:
+        return UPGRADE_REQUIRED
+    if isinstance(visitor, Unavailable):
+        return UNAVAILABLE
+    known = visitor if isinstance(visitor, (Identity, Anonymous)) else None
+    if place.way == "socket":
+        # Without a session too: a page can read why a WebSocket was closed, not why refused.
+        return HandOver(known, SUBPROTOCOL.encode(), "chat")
+    return NOT_LOGGED_IN if place.way == "page" and known is None else Local(known)
 
 
 def _service(

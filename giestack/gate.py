@@ -109,7 +109,7 @@ class Gate:
         entrance = self._entrance(place.id) if isinstance(place, SpawnedSession) else None
         if entrance is None and isinstance(place, SpawnedSession) and not self._sessions_known():
             return SESSIONS_UNKNOWN
-        if not access.needs_visitor(place, self.policy, entrance):
+        if not access.needs_visitor(place, request, self.policy, entrance):
             decision = access.decide(place, request, self.policy, None, None)
             if (
                 isinstance(place, _TOOLS)

@@ -1,14 +1,26 @@
 """Who may go where: the table of refusals, place by place and visitor by visitor."""
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack import access
 from giestack.access import Policy, Standing, decide, needs_visitor
 from giestack.address import Address
-from giestack.proxy.decision import Destination, Forward, Local, Redirect, Refuse, Request
+from giestack.proxy.decision import (
+    Decision,
+    Destination,
+    Forward,
+    HandOver,
+    Local,
+    Redirect,
+    Refuse,
+    Request,
+)
 from giestack.proxy.head import GuardedNames, RequestFields
 from giestack.proxy.request_head import backend_fields
 from giestack.proxy.seen import Seen
+from giestack.routing.chat_paths import chat_place
 from giestack.routing.formats import EntryPoint
 from giestack.routing.places import (
     Environment,
@@ -452,11 +464,93 @@ class NeedsVisitorTests(SynchronousTestCase):
             (Environment(True), False, False),
             (SpawnedSession("a", b""), False, False),
         ):
-            self.assertEqual(needs_visitor(place, OWNED), owned, place)
-            self.assertEqual(needs_visitor(place, OPEN), open_to_all, place)
+            self.assertEqual(needs_visitor(place, ask(), OWNED), owned, place)
+            self.assertEqual(needs_visitor(place, ask(), OPEN), open_to_all, place)
         for policy in (OWNED, OPEN):
             for way in (entrance(), entrance("queued")):
-                self.assertTrue(needs_visitor(SESSION, policy, way))
+                self.assertTrue(needs_visitor(SESSION, ask(), policy, way))
+
+
+class ChatTests(SynchronousTestCase):
+    """Contract section 5: what stands at chat's addresses, and for whom."""
+
+    POLICY = Policy(chat=True, galaxy_origin=b"https://galaxy.example.org")
+    EVERYBODY: tuple[Visitor, ...] = (ALICE, NOBODY, OUT, DOWN)
+
+    def decided(
+        self,
+        path: bytes,
+        visitor: Visitor,
+        *fields: tuple[bytes, bytes],
+        method: bytes = b"GET",
+        policy: Policy = POLICY,
+    ) -> Decision:
+        """Ask as the gate does; fails where more is known than was asked for."""
+        place = chat_place(path)
+        request = ask(b"/giestack/chat" + path + b"?a=b", *fields)
+        request.method = method
+        asks = needs_visitor(place, request, policy)
+        return decide(place, request, policy, visitor if asks else None, None)
+
+    def socket(self, visitor: Visitor, origin: bytes | None = None) -> Decision:
+        fields = WEBSOCKET if origin is None else (*WEBSOCKET, (b"Origin", origin))
+        return self.decided(b"/ws", visitor, *fields)
+
+    def test_what_a_page_is_made_of_is_for_anybody(self) -> None:
+        for path in (b"/", b"/widget.js", b"/static/0123abcd/chat.css"):
+            for visitor in self.EVERYBODY:
+                self.assertEqual(self.decided(path, visitor), Local(None))
+
+    def test_endpoints_say_themselves_what_they_do_without_a_session(self) -> None:
+        for path in (b"/whoami", b"/api/prefs", b"/api/rooms/1/events"):
+            self.assertEqual(self.decided(path, ALICE), Local(ALICE))
+            self.assertEqual(self.decided(path, NOBODY), Local(NOBODY))
+            self.assertEqual(self.decided(path, OUT), Local(None))
+            self.assertIs(self.decided(path, DOWN), access.UNAVAILABLE)
+
+    def test_nobody_is_looked_up_for_a_preflight(self) -> None:
+        for path in (b"/whoami", b"/api/prefs"):
+            for visitor in self.EVERYBODY:
+                self.assertEqual(self.decided(path, visitor, method=b"OPTIONS"), Local(None))
+
+    def test_a_page_for_some_needs_a_login(self) -> None:
+        self.assertEqual(self.decided(b"/moderation", ALICE), Local(ALICE))
+        self.assertIs(self.decided(b"/moderation", OUT), access.NOT_LOGGED_IN)
+        self.assertIs(self.decided(b"/moderation", DOWN), access.UNAVAILABLE)
+
+    def test_the_root_has_a_slash_at_its_end(self) -> None:
+        self.assertEqual(self.decided(b"", DOWN), Redirect(b"/giestack/chat/?a=b"))
+
+    def test_a_websocket_is_handed_over_whoever_it_is(self) -> None:
+        for visitor, known in ((ALICE, ALICE), (NOBODY, NOBODY), (OUT, None)):
+            self.assertEqual(self.socket(visitor), HandOver(known, b"giechat.v1.json", "chat"))
+
+    def test_a_websocket_of_somebody_who_cannot_be_looked_up(self) -> None:
+        self.assertIs(self.socket(DOWN), access.UNAVAILABLE)
+
+    def test_a_websocket_of_a_foreign_page(self) -> None:
+        for visitor in self.EVERYBODY:
+            foreign = self.socket(visitor, b"https://evil.example.org")
+            self.assertIs(foreign, access.FOREIGN_ORIGIN)
+        own = self.socket(ALICE, b"https://galaxy.example.org")
+        self.assertIsInstance(own, HandOver)
+
+    def test_the_address_of_the_websocket_speaks_nothing_else(self) -> None:
+        for visitor in self.EVERYBODY:
+            decision = self.decided(b"/ws", visitor)
+            assert isinstance(decision, Refuse)
+            self.assertEqual((decision.status, decision.code), (426, "upgrade-required"))
+
+    def test_nothing_else(self) -> None:
+        for path in (b"/wsx", b"/ws/", b"/static", b"/api", b"/x/widget.js", b"//ws"):
+            self.assertIs(self.decided(path, ALICE, *WEBSOCKET), access.NOT_FOUND)
+
+    def test_no_chat(self) -> None:
+        off = replace(self.POLICY, chat=False)
+        for path in (b"", b"/", b"/ws", b"/whoami", b"/moderation"):
+            for fields in ((), WEBSOCKET):
+                decision = self.decided(path, DOWN, *fields, policy=off)
+                self.assertIs(decision, access.NOT_FOUND)
 
 
 class WebSocketTests(SynchronousTestCase):
@@ -534,7 +628,7 @@ class WebSocketTests(SynchronousTestCase):
 
     def test_the_rule_holds_for_every_place(self) -> None:
         request = ask(b"/ws", *WEBSOCKET, (b"Origin", b"https://evil.example"))
-        for place in (BY_PATH, BY_HOST, BY_SERVICE, OwnPage(b"/chat/ws"), OwnPage(b"/demo")):
+        for place in (BY_PATH, BY_HOST, BY_SERVICE, OwnPage(b"/sessions"), OwnPage(b"/demo")):
             for policy in (OWNED, OPEN, WIDE):
                 decision = decide(place, request, policy, ALICE, "owner")
                 self.assertIs(decision, access.FOREIGN_ORIGIN)

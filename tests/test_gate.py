@@ -9,9 +9,19 @@ from twisted.trial.unittest import SynchronousTestCase
 from giestack.access import NOT_FOUND, NOT_LOGGED_IN, UNAVAILABLE, Policy, Standing
 from giestack.address import Address
 from giestack.gate import DOT_SEGMENT, Gate
-from giestack.proxy.decision import Decision, Forward, Local, Redirect, Refuse, Request, Use
+from giestack.proxy.decision import (
+    Decision,
+    Forward,
+    HandOver,
+    Local,
+    Redirect,
+    Refuse,
+    Request,
+    Use,
+)
 from giestack.proxy.head import GuardedNames, RequestFields
 from giestack.proxy.seen import seen_by_visitor
+from giestack.routing.chat_paths import in_chat_alone
 from giestack.routing.formats import EntryPoint, by_key
 from giestack.routing.places import HostEntryPoint, OwnPage, Place, Service, SpawnedSession
 from giestack.routing.table import Prefixes, RouteTable
@@ -34,6 +44,7 @@ KEY1 = EntryPoint("key1", "x", "token1", ADDRESS, requires_path_in_header_named=
 KEY2 = EntryPoint("key2", "x", "token2", ADDRESS)
 
 TOOL = b"/interactivetool/ep/key1/token1"
+WEBSOCKET = ((b"Upgrade", b"websocket"), (b"Connection", b"upgrade"))
 FRONT = b"127.0.0.1"
 SESSION = b"/giestack/session/s1"
 
@@ -542,3 +553,37 @@ class UnopenedEngineTests(SynchronousTestCase):
         decision = gate(ask(SESSION))
         assert isinstance(decision, Refuse)
         self.assertEqual(decision.status, 404)
+
+
+class ChatAloneTests(SynchronousTestCase):
+    """A listener that is chat's alone: the same rules, another root."""
+
+    def setUp(self) -> None:
+        self.site = Site()
+        self.gate = Gate(in_chat_alone, self.site.check, self.site.standing, Policy(chat=True))
+
+    def test_who_is_handed_over(self) -> None:
+        for cookie, visitor in ((b"alice", ALICE), (b"nobody", NOBODY), (b"x", None)):
+            decision = self.gate(ask(b"/ws", *WEBSOCKET, cookie=cookie))
+            self.assertEqual(decision, HandOver(visitor, b"giechat.v1.json", "chat"))
+
+    def test_one_who_is_looked_up_late(self) -> None:
+        self.site.late_visitor = Deferred()
+        decision = self.gate(ask(b"/ws", *WEBSOCKET))
+        assert isinstance(decision, Deferred)
+        self.site.late_visitor.callback(Unavailable("down"))
+        self.assertIs(self.successResultOf(decision), UNAVAILABLE)
+
+    def test_pages_look_nobody_up(self) -> None:
+        for path in (b"/", b"/?username=alice", b"/widget.js", b"/static/0a/chat.css"):
+            self.assertEqual(self.gate(ask(path)), Local(None))
+        self.assertEqual(self.site.checked, [])
+
+    def test_who_asks(self) -> None:
+        self.assertEqual(self.gate(ask(b"/whoami")), Local(ALICE))
+        self.assertEqual(self.gate(ask(b"/whoami", cookie=b"x")), Local(None))
+
+    def test_nothing_else(self) -> None:
+        for path in (b"/giestack", b"/giestack/chat/ws", b"/sessions", TOOL + b"/lab"):
+            self.assertIs(self.gate(ask(path)), NOT_FOUND)
+        self.assertIs(self.gate(ask(b"/static/../ws")), DOT_SEGMENT)

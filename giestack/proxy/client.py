@@ -14,6 +14,8 @@ from zope.interface import implementer
 
 from giestack.proxy.decision import Destination, Refuse, Request
 from giestack.proxy.exchange import Exchange
+from giestack.proxy.handed_over import HandedOver
+from giestack.proxy.handshake import UPGRADE_REQUIRED
 from giestack.proxy.head import Malformed, RequestFields, origin_form
 from giestack.proxy.request_head import backend_fields
 from giestack.proxy.request_parser import RequestParser
@@ -50,7 +52,8 @@ class ClientConnection(Protocol):
         self.blocked = False
         self._secure = False
         self._exchange: Exchange | None = None
-        self._tunnel: Tunnel | None = None
+        # What has come in the place of requests and answers.
+        self._became: Tunnel | HandedOver | None = None
         self._incoming = RequestParser(front.limits.head, self._fields_of)
         self._paused = False
         self._beginning = False
@@ -82,8 +85,8 @@ class ClientConnection(Protocol):
             self._next()
 
     def dataReceived(self, data: bytes) -> None:
-        if self._tunnel is not None:
-            self._tunnel.from_client(data)
+        if self._became is not None:
+            self._became.from_client(data)
             return
         if self._closing:
             return
@@ -104,8 +107,8 @@ class ClientConnection(Protocol):
             self.regulate()
 
     def readConnectionLost(self) -> None:
-        if self._tunnel is not None:
-            self._tunnel.client_half_closed()
+        if self._became is not None:
+            self._became.client_half_closed()
         elif self._closing:
             self.transport.loseConnection()
         elif self._exchange is not None:
@@ -129,16 +132,16 @@ class ClientConnection(Protocol):
 
     def pauseProducing(self) -> None:
         self.blocked = True
-        if self._tunnel is not None:
-            self._tunnel.pause_backend()
+        if isinstance(self._became, Tunnel):
+            self._became.pause_backend()
         elif self._exchange is not None:
             self._exchange.pause_backend()
             self.deadline = self.front.now + self.front.limits.idle_timeout
 
     def resumeProducing(self) -> None:
         self.blocked = False
-        if self._tunnel is not None:
-            self._tunnel.resume_backend()
+        if isinstance(self._became, Tunnel):
+            self._became.resume_backend()
         elif self._exchange is not None:
             self._exchange.resume_backend()
             self.wait_for_backend()
@@ -211,8 +214,8 @@ class ClientConnection(Protocol):
 
     def regulate(self) -> None:
         """Read from the client, or not, as what is under way allows."""
-        if self._tunnel is not None:
-            pause = self._tunnel.full
+        if self._became is not None:
+            pause = self._became.full
         else:
             exchange, incoming = self._exchange, self._incoming
             pause = (
@@ -287,6 +290,8 @@ class ClientConnection(Protocol):
         exchange = self._exchange
         assert exchange is not None
         lines, body = self.front.refusal_page(refuse, exchange.request)
+        if refuse.status == 426:
+            lines += UPGRADE_REQUIRED
         self.answer(refuse.status, lines, body)
 
     def answer(self, status: int, lines: bytes, body: bytes) -> None:
@@ -315,21 +320,48 @@ class ClientConnection(Protocol):
         if data and not self._lost:
             self.transport.write(data)
 
-    # Tunnels.
+    # Tunnels, and protocols of giestack's own.
 
     def become_tunnel(self, tunnel: Tunnel) -> None:
         """From here on what the client sends goes to the backend as it is."""
-        self._exchange = None
-        self._tunnel = tunnel
-        self.deadline = 0.0
         self.front.tunnels += 1
-        early = self._incoming.early
-        # A tunnel may stay open for days: keep nothing for it that it does not need.
-        self._incoming = _NOTHING_INCOMING
-        self.forget()
+        early = self._become(tunnel)
         if early:
             tunnel.from_client(early)
         self.regulate()
+
+    def hand_over(self, inner: Protocol, head: bytes) -> None:
+        """From here on the connection is another protocol's, as if it had begun with ``head``.
+
+        It has the transport for itself, and the time that it takes is its own business.
+        """
+        self.front.handed_over += 1
+        handed_over = HandedOver(self, inner)
+        early = self._become(handed_over)
+        self.transport.unregisterProducer()
+        self.blocked = False
+        self.regulate()
+        handed_over.begin(self.transport, head + early)
+
+    def _become(self, other: Tunnel | HandedOver) -> bytes:
+        """Be something else than an end of exchanges; returns what the client has sent for it."""
+        self._exchange = None
+        self._became = other
+        self.deadline = 0.0
+        early = self._incoming.early
+        # It may stay open for days: keep nothing for it that it does not need.
+        self._incoming = _NOTHING_INCOMING
+        self.forget()
+        return early
+
+    def _part(self) -> Tunnel | HandedOver | None:
+        """Be it no longer; returns what it was."""
+        other, self._became = self._became, None
+        if isinstance(other, Tunnel):
+            self.front.tunnels -= 1
+        elif other is not None:
+            self.front.handed_over -= 1
+        return other
 
     def half_close(self) -> None:
         """The backend will send no more through the tunnel."""
@@ -339,9 +371,8 @@ class ClientConnection(Protocol):
             self.transport.loseWriteConnection()
 
     def end_tunnel(self, clean: bool) -> None:
-        """The backend is gone; what it has sent still goes out, unless it was reset."""
-        self._tunnel = None
-        self.front.tunnels -= 1
+        """The other end is gone; what it has sent still goes out, unless it was reset."""
+        self._part()
         if clean:
             self._closing = True
             self.transport.unregisterProducer()
@@ -366,10 +397,13 @@ class ClientConnection(Protocol):
             self._close()
 
     def drain(self) -> None:
-        """Finish what is under way, then close; a tunnel is closed at once."""
-        if self._tunnel is not None:
+        """Finish what is under way, then close; a tunnel is closed at once.
+
+        A protocol that was handed the connection ends by itself, see `Front.when_draining`.
+        """
+        if isinstance(self._became, Tunnel):
             self.abort()
-        elif self._exchange is None and not self._closing:
+        elif self._became is None and self._exchange is None and not self._closing:
             self._close()
 
     def _close(self) -> None:
@@ -394,11 +428,8 @@ class ClientConnection(Protocol):
 
     def _leave(self) -> None:
         """Tell whoever works for the client that it will not be there any more."""
-        partner = self._tunnel or self._exchange
+        partner = self._part() or self._exchange
         self._exchange = None
-        if self._tunnel is not None:
-            self._tunnel = None
-            self.front.tunnels -= 1
         if partner is not None:
             partner.client_gone()
 

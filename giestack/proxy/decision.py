@@ -153,7 +153,21 @@ class Redirect:
     location: bytes
 
 
-Decision = Forward | Local | Refuse | Redirect
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Hand the connection over to a WebSocket of giestack's own.
+
+    :ivar visitor: on whose behalf; None where there is no valid session.
+    :ivar subprotocol: what will be spoken; a client that does not offer it is refused.
+    :ivar kind: the sort of route for metrics, and the route's name for logs.
+    """
+
+    visitor: Identity | Anonymous | None
+    subprotocol: bytes
+    kind: str
+
+
+Decision = Forward | Local | Refuse | Redirect | HandOver
 
 
 class Decide(Protocol):

@@ -12,11 +12,13 @@ from giestack.proxy.decision import (
     Decision,
     Destination,
     Forward,
+    HandOver,
     Local,
     Redirect,
     Refuse,
     Request,
 )
+from giestack.proxy.handshake import handshake
 from giestack.proxy.head import Malformed, canonical
 from giestack.proxy.request_head import trailer_lines
 from giestack.proxy.response_head import ResponseHead, client_head, status_line
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 # RFC 9110 section 9.2.2: what may be sent a second time without asking.
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
+
+RESTARTING = Refuse(503, "restarting", "This server is being restarted.", retry_after=2)
 
 
 class Exchange:
@@ -123,8 +127,10 @@ class Exchange:
         elif isinstance(decision, Redirect):
             self.kind = "own"
             self._client.answer(302, b"Location: %b\r\n" % decision.location, b"")
-        else:
+        elif isinstance(decision, Local):
             self._answer_locally(decision)
+        else:
+            self._hand_over(decision)
 
     def _forward(self, destination: Destination) -> None:
         front = self._client.front
@@ -186,6 +192,25 @@ class Exchange:
         self.visitor = decision.visitor
         self._target = self.request.target
         self._attach(self._client.front.local(decision, self.request))
+
+    def _hand_over(self, decision: HandOver) -> None:
+        """Its record ends here: the connection may stay open for days."""
+        client = self._client
+        front = client.front
+        self.kind = self.route = decision.kind
+        self.visitor = decision.visitor
+        if front.draining:
+            self.refuse(RESTARTING)
+            return
+        try:
+            head = handshake(self.request, decision.subprotocol)
+        except Malformed as error:
+            self.refuse(Refuse(error.status, "bad-request", error.reason))
+            return
+        inner = front.take_over(decision, self.request)
+        self.status = 101
+        self.end()
+        client.hand_over(inner, head)
 
     def _attach(self, backend: BackendConnection) -> None:
         """Send the head, and what of the body is here."""

@@ -6,13 +6,13 @@ from http import HTTPStatus
 from typing import Protocol as Seam
 
 from twisted.internet.interfaces import IAddress, IReactorTime
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from giestack.proxy.backend import BackendConnection
 from giestack.proxy.client import ClientConnection
-from giestack.proxy.decision import Decide, Local, Refuse, Request
+from giestack.proxy.decision import Decide, HandOver, Local, Refuse, Request
 from giestack.proxy.exchange import Exchange
 from giestack.proxy.head import GuardedNames
 from giestack.proxy.pool import Pool
@@ -65,6 +65,17 @@ class AnswerLocally(Seam):
     def __call__(self, decision: Local, request: Request) -> BackendConnection: ...
 
 
+class TakeOver(Seam):
+    """Makes the protocol that a connection is handed over to."""
+
+    def __call__(self, decision: HandOver, request: Request) -> Protocol: ...
+
+
+def nobody(decision: HandOver, request: Request) -> Protocol:
+    """Where nothing is ever handed over."""
+    raise LookupError(f"nobody takes connections of kind {decision.kind}")
+
+
 class Front(Factory):
     """Accepts client connections.
 
@@ -74,6 +85,7 @@ class Front(Factory):
     :ivar accepted: connections taken so far.
     :ivar refused: connections turned away because there were too many.
     :ivar tunnels: connections that are tunnels now.
+    :ivar handed_over: connections that belong to another protocol of giestack's own now.
     """
 
     noisy = False
@@ -93,6 +105,7 @@ class Front(Factory):
         limits: Limits,
         trusted: Container[bytes],
         scheme: bytes = b"http",
+        take_over: TakeOver = nobody,
     ) -> None:
         """
         :param trusted: addresses of fronts whose forwarding fields are believed.
@@ -108,6 +121,7 @@ class Front(Factory):
         self.refused = 0
         self.accepted = 0
         self.tunnels = 0
+        self.handed_over = 0
         self._connections: set[ClientConnection] = set()
         self.configure(
             decide=decide,
@@ -117,6 +131,7 @@ class Front(Factory):
             limits=limits,
             trusted=trusted,
             scheme=scheme,
+            take_over=take_over,
         )
         self._ticker = LoopingCall(self._tick)
         self._ticker.clock = clock
@@ -131,6 +146,7 @@ class Front(Factory):
         limits: Limits,
         trusted: Container[bytes],
         scheme: bytes = b"http",
+        take_over: TakeOver = nobody,
     ) -> None:
         """Go by other rules from the next request on, also of connections that are open.
 
@@ -143,6 +159,7 @@ class Front(Factory):
         self.limits = limits
         self.trusted = trusted
         self.scheme = scheme
+        self.take_over = take_over
         for connection in self._connections:
             connection.forget()
 

@@ -62,6 +62,22 @@ class OwnPage:
     rest: bytes
 
 
+ChatWay = Literal["public", "personal", "page", "socket", "folder"]
+"""What stands at one of chat's addresses.
+
+``public`` is for anybody; ``personal`` says something else to each visitor, and says itself what
+it does without one; ``page`` needs a login; ``socket`` speaks WebSocket only; ``folder`` lacks
+its closing slash.
+"""
+
+
+@dataclass(slots=True)
+class ChatPlace:
+    """One of chat's own addresses."""
+
+    way: ChatWay
+
+
 @dataclass(slots=True)
 class PathEntryPoint:
     """``{interactivetools prefix}/KEY/TOKEN`` of a known entry point.
@@ -112,6 +128,7 @@ Place = (
     HostEntryPoint
     | SpawnedSession
     | OwnPage
+    | ChatPlace
     | PathEntryPoint
     | UnknownEntryPoint
     | ServicePlace

@@ -18,6 +18,7 @@ from hmac import compare_digest
 from types import MappingProxyType
 
 from giestack.address import Address
+from giestack.routing.chat_paths import chat_place
 from giestack.routing.formats import EntryPoint
 from giestack.routing.places import (
     Environment,
@@ -266,7 +267,10 @@ class RouteTable:
                 end = len(path)
             if end > len(start):
                 return SpawnedSession(path[len(start) : end].decode("latin-1"), path[end:])
-        return OwnPage(path[self._own_length :])
+        rest = path[self._own_length :]
+        if rest.startswith(b"/chat") and rest[5:6] in (b"/", b""):
+            return chat_place(rest[5:])
+        return OwnPage(rest)
 
     def _by_path(self, path: bytes) -> Place:
         start = self._tools_length + 1
