@@ -75,12 +75,16 @@ class RoomRecord:
 
 
 class Rejected(Exception):
-    """What was asked for can't be done, and nothing was; carries what the client is told."""
+    """What was asked for can't be done, and nothing was; carries what the client is told.
 
-    def __init__(self, code: Code, message: str) -> None:
+    :ivar retry_ms: when it is worth trying again; None: never.
+    """
+
+    def __init__(self, code: Code, message: str, retry_ms: int | None = None) -> None:
         super().__init__(message)
         self.code: Code = code
         self.message = message
+        self.retry_ms = retry_ms
 
 
 # What is to be added to a room.

@@ -1,0 +1,151 @@
+"""Who comes: whether they may, who they are here, and what they are told first."""
+
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from giestack.chat.client import Asker, Client, Participant
+from giestack.chat.names import person_name
+from giestack.chat.rooms import Standing, muted, shown
+from giestack.chat.storage import Person, Who
+from giestack.chat.surroundings import Surroundings
+from giestack.chat.wire import CLOSE_FORBIDDEN, VERSION, Hello, Role, User
+from giestack.database import DatabaseUnavailable
+from giestack.visitor import Identity
+
+
+class Preference(Protocol):
+    """Whether a user of the host has switched chat on there; None where the host can't say.
+
+    The Deferred may fail with `DatabaseUnavailable`.
+    """
+
+    def __call__(self, user_id: int) -> Deferred[bool | None]: ...
+
+
+class NotWelcome(Exception):
+    """Somebody may not come in: a close code and why."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+
+class Arriving:
+    """Lets people in."""
+
+    _log = Logger()
+
+    def __init__(self, around: Surroundings, preference: Preference | None = None) -> None:
+        """
+        :param preference: the first value of a person's choice to take part.
+        """
+        self._around = around
+        self._preference = preference
+
+    async def person(self, identity: Identity) -> Person:
+        """Who a visitor is here."""
+        around = self._around
+        name = person_name(identity.username, identity.encoded_id)
+        person = await around.store.person(
+            Who(host=identity.host, user_id=identity.user_id, id=identity.encoded_id, name=name)
+        )
+        if person.opt_in is not None or self._preference is None:
+            return person
+        try:
+            chosen = await self._preference(identity.user_id)
+        except DatabaseUnavailable as error:
+            self._log.warn("a user's preference could not be read: {reason}", reason=str(error))
+            return person
+        if chosen is None:
+            return person
+        return await around.store.choose(person, opt_in=chosen)
+
+    async def asker(self, identity: Identity, client: Client | None = None) -> Asker:
+        """Let somebody in, with a client or for one request.
+
+        :raises NotWelcome: where they may not come in.
+        :raises DatabaseUnavailable: where nobody can tell.
+        """
+        person = await self.person(identity)
+        self.welcome(person)
+        around = self._around
+        participant = around.participants.get(person.id)
+        if participant is None:
+            joined = set(await around.store.joined(person))
+            # Another client of theirs may have come in the meantime.
+            participant = around.participants.get(person.id) or Participant(person, "user", joined)
+        participant.person = person
+        participant.role = self.role(identity)
+        if client is not None:
+            around.participants[person.id] = participant
+            participant.clients.add(client)
+        standing = Standing(
+            person.id,
+            participant.role,
+            participant.joined,
+            identity.impersonated_by is not None,
+        )
+        return Asker(identity, participant, standing, client)
+
+    def welcome(self, person: Person) -> None:
+        """Raise `NotWelcome` for somebody who may not be here."""
+        rules = self._around.rules
+        if not rules.enabled:
+            raise NotWelcome(CLOSE_FORBIDDEN, "the chat is switched off")
+        if self._around.rooms.banned_until(person.id, self._around.now()):
+            raise NotWelcome(CLOSE_FORBIDDEN, "banned")
+        if rules.opt_in and not person.opt_in:
+            raise NotWelcome(CLOSE_FORBIDDEN, "not opted in")
+
+    def depart(self, asker: Asker) -> None:
+        """A client has gone."""
+        around, client = self._around, asker.client
+        assert client is not None
+        for room in tuple(client.rooms):
+            around.people.leave(room.id, client.person, around.now())
+            around.hearing.unfollow(client, room)
+        participant = asker.participant
+        participant.clients.discard(client)
+        if not participant.clients and around.participants.get(client.person) is participant:
+            del around.participants[client.person]
+
+    async def hello(self, asker: Asker, conn: str) -> Hello:
+        """All that a client needs to begin with."""
+        around = self._around
+        states = await around.store.rooms_of(asker.person)
+        for state in states:
+            around.rooms.know(state)
+        now = around.now()
+        return Hello(
+            v=VERSION,
+            user=User(id=asker.person.id, name=asker.person.name, role=asker.participant.role),
+            now=now,
+            conn=conn,
+            epoch=around.store.epoch,
+            limits=around.rules.limits,
+            rooms=tuple(
+                [
+                    muted(state, around.rooms, asker.standing, now)
+                    for state in shown(states, asker.standing, around.rooms)
+                ]
+            ),
+            prefs=asker.person.choices,
+            impersonated=asker.standing.impersonated,
+        )
+
+    def outsider(self, identity: Identity, person: Person) -> Asker:
+        """Somebody who need not take part."""
+        participant = self._around.participants.get(person.id)
+        participant = participant or Participant(person, self.role(identity), set())
+        impersonated = identity.impersonated_by is not None
+        standing = Standing(person.id, participant.role, participant.joined, impersonated)
+        return Asker(identity, participant, standing)
+
+    def role(self, identity: Identity) -> Role:
+        """What somebody is here."""
+        if identity.is_admin:
+            return "admin"
+        return "moderator" if identity.email.lower() in self._around.rules.moderators else "user"

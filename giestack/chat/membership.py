@@ -1,0 +1,188 @@
+"""Coming into rooms and leaving them."""
+
+from giestack.chat.client import Asker, Client
+from giestack.chat.names import cleaned
+from giestack.chat.outlet import batch
+from giestack.chat.rooms import NO_ROOM, muted
+from giestack.chat.rooms import Room as KnownRoom
+from giestack.chat.storage import Rejected
+from giestack.chat.surroundings import Surroundings
+from giestack.chat.wire import Create, Join, Leave, Ok, Resume, Room, RoomState
+
+MOST_ROOMS = 500
+"""Rooms that one person may have joined."""
+
+LONGEST_NAME = 80
+
+
+class Membership:
+    """Carries out what has to do with being in a room; each method raises `Rejected`."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+
+    async def join(self, asker: Asker, asked: Join) -> Ok:
+        """Join a room and hear it from now on."""
+        around = self._around
+        state = await around.store.state(asker.person, asked.room)
+        if state.kind == "dm" and not state.joined:
+            raise Rejected("noroom", NO_ROOM)
+        around.rooms.public_if_impersonated(asker.standing, state.kind)
+        if not state.joined:
+            around.rooms.acts_as_oneself(asker.standing)
+            state = await self._enter(asker, state)
+        await self._hear(asker, state, around.rooms.know(state).last)
+        return Ok(id=asked.id, room=self.shown(asker, state))
+
+    async def resume(self, asker: Asker, asked: Resume) -> Ok:
+        """Hear rooms from where one was; public ones that one has not joined are joined."""
+        around = self._around
+        refused = []
+        for room_id, seq in asked.rooms.items():
+            try:
+                if room_id not in asker.standing.joined or around.rooms.find(room_id) is None:
+                    state = await around.store.state(asker.person, room_id)
+                    if not state.joined and state.kind != "public":
+                        raise Rejected("noroom", NO_ROOM)
+                    around.rooms.public_if_impersonated(asker.standing, state.kind)
+                    if not state.joined:
+                        around.rooms.acts_as_oneself(asker.standing)
+                        state = await self._enter(asker, state)
+                    around.rooms.know(state)
+                room = around.rooms.readable(asker.standing, room_id)
+            except Rejected as rejected:
+                if len(asked.rooms) == 1:
+                    raise
+                if rejected.code not in ("noroom", "perm"):
+                    raise
+                refused.append(room_id)
+                continue
+            if asker.client is not None:
+                await self._seat(asker, asker.client, room, seq)
+        return Ok(id=asked.id, refused=tuple(refused) or None)
+
+    async def leave(self, asker: Asker, asked: Leave) -> Ok:
+        """Leave a room with all clients."""
+        around = self._around
+        room = around.rooms.readable(asker.standing, asked.room)
+        around.rooms.acts_as_oneself(asker.standing)
+        if room.kind == "dm":
+            raise Rejected("perm", "A talk between two people stays with both.")
+        await around.store.leave(asker.person, room.id)
+        state = await around.store.state(asker.person, room.id)
+        self.left(asker.person.id, room)
+        around.tell("left", {"person": asker.person.id, "room": room.id})
+        self._tell(asker, Room(room=state, gone=True))
+        return Ok(id=asked.id, room=state)
+
+    async def create(self, asker: Asker, asked: Create) -> Ok:
+        """Make a room, or find the one with somebody."""
+        around = self._around
+        around.rooms.acts_as_oneself(asker.standing)
+        wait = around.rates.take(asker.person.id, around.seconds())
+        if wait:
+            raise Rejected("rate", "You are making rooms too fast.", wait)
+        if asked.kind == "dm":
+            return await self._direct(asker, asked)
+        name = cleaned(asked.name)
+        if not name:
+            raise Rejected("bad", "A room needs a name.")
+        if len(name) > LONGEST_NAME:
+            raise Rejected("len", f"A room's name has {LONGEST_NAME} characters at most.")
+        if not isinstance(around.filter.check(name), str):
+            raise Rejected("filter", "There is a word in this name that is not allowed here.")
+        self._not_too_many(asker)
+        record = await around.store.create(asker.person, asked.kind, name, around.now())
+        around.audit("chat-room-created", asker.identity, room=record.id, kind=asked.kind)
+        state = await around.store.state(asker.person, record.id)
+        self._joined(asker, state)
+        await self._hear(asker, state, 0)
+        return Ok(id=asked.id, room=self.shown(asker, state))
+
+    async def _direct(self, asker: Asker, asked: Create) -> Ok:
+        around = self._around
+        wanted = asked.user or ""
+        other = (await around.store.people([wanted])).get(wanted)
+        if other is None or other.id == asker.person.id:
+            raise Rejected("bad", "There is nobody of that id to talk to.")
+        record = await around.store.direct(asker.person, other, around.now())
+        state = await around.store.state(asker.person, record.id)
+        new = state.id not in asker.standing.joined
+        self._joined(asker, state)
+        await self._hear(asker, state, state.last)
+        if new:
+            await self.invited(other.id, record.id)
+            around.tell("invited", {"person": other.id, "room": record.id})
+        return Ok(id=asked.id, room=self.shown(asker, state))
+
+    async def invited(self, person: str, room_id: str) -> None:
+        """Somebody is in a room by what another one did: tell their clients."""
+        around = self._around
+        participant = around.participants.get(person)
+        if participant is None:
+            return
+        state = await around.store.state(participant.person, room_id)
+        around.rooms.know(state)
+        participant.joined.add(room_id)
+        told = batch(Room(room=state))
+        for client in participant.clients:
+            client.send(told)
+
+    def left(self, person: str, room: KnownRoom[Client]) -> None:
+        """Somebody is in a room no more."""
+        participant = self._around.participants.get(person)
+        if participant is None:
+            return
+        participant.joined.discard(room.id)
+        for client in participant.clients:
+            self.unseat(client, room)
+
+    def unseat(self, client: Client, room: KnownRoom[Client]) -> None:
+        """A client hears a room no more."""
+        if client in room.seats:
+            self._around.people.leave(room.id, client.person, self._around.now())
+            self._around.hearing.unfollow(client, room)
+
+    def shown(self, asker: Asker, state: RoomState) -> RoomState:
+        """A room as its reader is told of it."""
+        return muted(state, self._around.rooms, asker.standing, self._around.now())
+
+    async def _enter(self, asker: Asker, state: RoomState) -> RoomState:
+        self._not_too_many(asker)
+        await self._around.store.join(asker.person, state.id, self._around.now())
+        state = await self._around.store.state(asker.person, state.id)
+        self._joined(asker, state)
+        return state
+
+    def _not_too_many(self, asker: Asker) -> None:
+        if len(asker.standing.joined) >= MOST_ROOMS:
+            raise Rejected("perm", f"You are in {MOST_ROOMS} rooms: leave one first.")
+
+    def _joined(self, asker: Asker, state: RoomState) -> None:
+        self._around.rooms.know(state)
+        if state.id in asker.standing.joined:
+            return
+        asker.standing.joined.add(state.id)
+        self._around.tell("invited", {"person": asker.person.id, "room": state.id})
+        self._tell(asker, Room(room=state))
+
+    def _tell(self, asker: Asker, frame: Room) -> None:
+        """Tell the person's other clients."""
+        told = batch(frame)
+        for client in asker.participant.clients:
+            if client is not asker.client:
+                client.send(told)
+
+    async def _hear(self, asker: Asker, state: RoomState, after: int) -> None:
+        room = self._around.rooms.know(state)
+        if asker.client is not None and asker.client not in room.seats:
+            await self._seat(asker, asker.client, room, after)
+
+    async def _seat(
+        self, asker: Asker, client: Client, room: KnownRoom[Client], after: int
+    ) -> None:
+        around = self._around
+        if client not in room.seats:
+            around.people.enter(room.id, asker.participant.user)
+            client.send(batch(around.people.those_in(room.id)))
+        await around.hearing.follow(client, room, after)

@@ -1,0 +1,163 @@
+"""Who is here, told as what has changed, once a second at most (pure: it is told the time).
+
+A room with more people than a list can show is told their number only, so what goes out does not
+grow with the square of the people who come. Who leaves and comes back at once, as at each new
+page of a site, has not left.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from giestack.chat.wire import Presence, User
+
+MOST_SHOWN = 200
+"""People whose names are told."""
+
+LEAVES_AFTER = 3_000
+"""Milliseconds after which somebody who has no connection any more has left."""
+
+NODE_EXPIRES = 60_000
+"""Milliseconds after which the people of another node that says nothing are gone."""
+
+
+@dataclass(slots=True)
+class _Room:
+    """One room: connections by person here, people by other nodes, and what was told of it."""
+
+    here: Counter[str] = field(default_factory=Counter)
+    names: dict[str, User] = field(default_factory=dict)
+    leaving: dict[str, int] = field(default_factory=dict)
+    elsewhere: dict[str, dict[str, User]] = field(default_factory=dict)
+    told: dict[str, User] = field(default_factory=dict)
+    told_here: dict[str, User] = field(default_factory=dict)
+    changed: bool = False
+
+    def now_here(self) -> dict[str, User]:
+        """Those who are here by this node, or have just left it."""
+        return {
+            one: user for one, user in self.names.items() if self.here[one] or one in self.leaving
+        }
+
+    def everybody(self) -> dict[str, User]:
+        found = self.now_here()
+        for people in self.elsewhere.values():
+            found = people | found
+        return found
+
+
+class People:
+    """Who is in which room, by this node and others."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[str, _Room] = {}
+        self._heard: dict[str, int] = {}
+
+    def enter(self, room_id: str, user: User) -> None:
+        """A connection of somebody's has come into a room."""
+        room = self._rooms.setdefault(room_id, _Room())
+        room.here[user.id] += 1
+        room.names[user.id] = user
+        room.leaving.pop(user.id, None)
+        room.changed = True
+
+    def leave(self, room_id: str, person: str, now: int) -> None:
+        """A connection that had come in is there no more."""
+        room = self._rooms.get(room_id)
+        if room is None or not room.here[person]:
+            return
+        room.here[person] -= 1
+        if not room.here[person]:
+            del room.here[person]
+            room.leaving[person] = now + LEAVES_AFTER
+
+    def those_in(self, room_id: str) -> Presence:
+        """Everybody in a room, for somebody who has just come."""
+        room = self._rooms.get(room_id, _Room())
+        everybody = room.everybody()
+        return Presence(
+            room=room_id,
+            count=len(everybody),
+            join=tuple(list(everybody.values())[:MOST_SHOWN]),
+        )
+
+    def ids_in(self, room_id: str) -> frozenset[str]:
+        """Ids of everybody in a room."""
+        return frozenset(self._rooms.get(room_id, _Room()).everybody())
+
+    def changes(self, now: int) -> list[Presence]:
+        """What to tell each room now; empty where nothing has changed."""
+        found = []
+        for room_id, room in list(self._rooms.items()):
+            for person in [one for one, when in room.leaving.items() if when <= now]:
+                del room.leaving[person], room.names[person]
+                room.changed = True
+            if room.changed:
+                room.changed = False
+                told = _difference(room_id, room.told, room.everybody())
+                room.told = room.everybody()
+                if told is not None:
+                    found.append(told)
+            if not (room.here or room.leaving or room.elsewhere):
+                del self._rooms[room_id]
+        return found
+
+    # Other nodes.
+
+    def news(self) -> list[tuple[str, Sequence[User], Sequence[str]]]:
+        """For other nodes: room, who has come by this one and who has left since the last time."""
+        found: list[tuple[str, Sequence[User], Sequence[str]]] = []
+        for room_id, room in self._rooms.items():
+            here = room.now_here()
+            come = [user for one, user in here.items() if one not in room.told_here]
+            left = [one for one in room.told_here if one not in here]
+            room.told_here = here
+            if come or left:
+                found.append((room_id, come, left))
+        return found
+
+    def all_here(self) -> list[tuple[str, Sequence[User]]]:
+        """For a node that has just come: everybody who is here by this one, by room."""
+        return [(room_id, list(room.now_here().values())) for room_id, room in self._rooms.items()]
+
+    def elsewhere(
+        self, node: str, room_id: str, come: Iterable[User], left: Collection[str], now: int
+    ) -> None:
+        """Another node says who has come and left there."""
+        self._heard[node] = now
+        room = self._rooms.setdefault(room_id, _Room())
+        people = room.elsewhere.setdefault(node, {})
+        people |= {user.id: user for user in come}
+        for person in left:
+            people.pop(person, None)
+        if not people:
+            del room.elsewhere[node]
+        room.changed = True
+
+    def alive(self, node: str, now: int) -> None:
+        """Another node has said something."""
+        self._heard[node] = now
+
+    def forget(self, node: str) -> None:
+        """Another node has stopped, or begins anew."""
+        self._heard.pop(node, None)
+        for room in self._rooms.values():
+            if room.elsewhere.pop(node, None) is not None:
+                room.changed = True
+
+    def expire(self, now: int) -> None:
+        """Forget nodes that have said nothing for a minute."""
+        for node in [one for one, when in self._heard.items() if when + NODE_EXPIRES <= now]:
+            self.forget(node)
+
+
+def _difference(
+    room_id: str, before: Mapping[str, User], after: Mapping[str, User]
+) -> Presence | None:
+    join = tuple([user for one, user in after.items() if one not in before])
+    leave = tuple([one for one in before if one not in after])
+    if not join and not leave:
+        return None
+    if len(after) > MOST_SHOWN:
+        join, leave = (), ()
+    return Presence(room=room_id, count=len(after), join=join[:MOST_SHOWN], leave=leave)

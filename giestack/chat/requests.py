@@ -1,0 +1,93 @@
+"""Requests: which part of the chat carries out which."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from giestack.chat import wire
+from giestack.chat.choosing import Choosing
+from giestack.chat.client import Asker
+from giestack.chat.looking import Looking
+from giestack.chat.membership import Membership
+from giestack.chat.moderating import Moderating
+from giestack.chat.storage import Rejected
+from giestack.chat.surroundings import Surroundings
+from giestack.chat.talking import Talking
+from giestack.database import DatabaseUnavailable
+
+Carry = Callable[[Asker, Any], Awaitable[wire.Ok]]
+
+IN_ORDER = (wire.Join, wire.Leave, wire.Create, wire.Resume, wire.Prefs)
+"""Requests that are over before the next one of the same client is looked at."""
+
+_UNAVAILABLE = "The chat can't be reached right now; nothing was stored. Please try again."
+
+
+class Requests:
+    """Carries out requests.
+
+    :ivar refused: how many were not carried out, by code.
+    :ivar done: how many were, by name of the frame.
+    """
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self.talking = Talking(around)
+        self.looking = Looking(around)
+        self.membership = Membership(around)
+        self.moderating = Moderating(around)
+        self.choosing = Choosing(around)
+        self.refused: dict[str, int] = {}
+        self.done: dict[str, int] = {}
+        self._carry: dict[type, Carry] = {
+            wire.Msg: self.talking.msg,
+            wire.Edit: self.talking.edit,
+            wire.Del: self.talking.delete,
+            wire.Typing: self._typing,
+            wire.Hist: self.looking.hist,
+            wire.Search: self.looking.search,
+            wire.Export: self.looking.export,
+            wire.Rooms: self.looking.rooms,
+            wire.People: self.looking.people,
+            wire.Read: self.looking.read,
+            wire.Join: self.membership.join,
+            wire.Leave: self.membership.leave,
+            wire.Create: self.membership.create,
+            wire.Resume: self.membership.resume,
+            wire.Mod: self.moderating.mod,
+            wire.Report: self.moderating.report,
+            wire.Prefs: self.choosing.prefs,
+        }
+
+    async def answer(self, asker: Asker, request: wire.Request) -> wire.Ok | wire.Err:
+        """Carry out a request; whatever goes wrong is its answer.
+
+        What it changes is asked for before this waits for anything, where the room is known
+        here: so requests of one client are carried out in the order they came in.
+        """
+        try:
+            await self.room_known(asker, getattr(request, "room", None))
+            ok = await self._carry[type(request)](asker, request)
+        except Rejected as rejected:
+            return self.err(request.id, rejected.code, rejected.message, rejected.retry_ms)
+        except DatabaseUnavailable:
+            return self.err(request.id, "server", _UNAVAILABLE, 2000)
+        name = type(request).__name__.lower()
+        self.done[name] = self.done.get(name, 0) + 1
+        return ok
+
+    def err(
+        self, request_id: wire.Id | None, code: wire.Code, message: str, retry_ms: int | None = None
+    ) -> wire.Err:
+        """A refusal, counted."""
+        self.refused[code] = self.refused.get(code, 0) + 1
+        return wire.Err(id=request_id, code=code, message=message, retry_ms=retry_ms)
+
+    async def room_known(self, asker: Asker, room_id: str | None) -> None:
+        """Have a room at hand that somebody has joined and nobody was in for long."""
+        around = self._around
+        if room_id in asker.standing.joined and around.rooms.find(room_id) is None:
+            around.rooms.know(await around.store.state(asker.person, room_id))
+
+    async def _typing(self, asker: Asker, request: wire.Typing) -> wire.Ok:
+        self.talking.typing(asker, request)
+        return wire.Ok(id=request.id if request.id is not None else "")
