@@ -19,6 +19,7 @@ from giestack.chat.conversation import ChatConversation
 from giestack.chat.fanout import Fanout
 from giestack.chat.frames import WireError
 from giestack.chat.hearing import Hearing
+from giestack.chat.moderation import Moderation
 from giestack.chat.nodes import BEAT, Nodes
 from giestack.chat.outlet import Conversation, Outlet, batch
 from giestack.chat.presence import People
@@ -62,7 +63,8 @@ class Chat:
     """Rooms in which people talk to each other.
 
     :ivar ready: whether the store is open.
-    :ivar clients: connections there are, by person.
+    :ivar clients: connections there are.
+    :ivar moderation: what moderators do outside of rooms.
     """
 
     _log = Logger()
@@ -105,6 +107,7 @@ class Chat:
         around.configure(rules)
         self.requests = Requests(around)
         self._arriving = Arriving(around, preference)
+        self.moderation = Moderation(around, self._arriving, self.requests.moderating)
         self._nodes = Nodes(around, self.requests)
         self._repeated = [
             self._every(TICK, self._tick),

@@ -46,6 +46,20 @@ class ChatConversation:
     Requests that come before it is known who asks wait.
     """
 
+    __slots__ = (
+        "_budget",
+        "_hearing",
+        "_held",
+        "_left",
+        "_requests",
+        "_seconds",
+        "_under_way",
+        "_waiting",
+        "_working",
+        "asker",
+        "client",
+    )
+
     _log = Logger()
 
     def __init__(

@@ -14,7 +14,16 @@ from giestack.chat.storage import (
     Sanction,
 )
 from giestack.chat.surroundings import Surroundings
-from giestack.chat.wire import CLOSE_FORBIDDEN, FOR_EVER, Mod, Moderated, Ok, Report, Reported
+from giestack.chat.wire import (
+    CLOSE_FORBIDDEN,
+    FOR_EVER,
+    Act,
+    Event,
+    Mod,
+    Ok,
+    Report,
+    Reported,
+)
 
 LONGEST_REASON = 500
 LONGEST_SLOW = 24 * 60 * 60
@@ -66,7 +75,7 @@ class Moderating:
 
     async def sanction(
         self,
-        act: Literal["mute", "unmute", "ban", "unban"] | str,
+        act: Act,
         target: Person,
         room: str | None,
         until: int | None,
@@ -111,23 +120,28 @@ class Moderating:
         around.tell("room", {"room": room.id, "locked": room.locked, "slow": room.slow})
 
     async def _delete(self, asker: Asker, asked: Mod, room: Room[Client] | None) -> Ok:
-        around = self._around
         if room is None or asked.ref is None:
             raise Rejected("bad", "room and ref are needed")
+        event = await self.delete(room, asker.person, asked.ref, asked.reason)
+        await self._noted(asker, asked, None)
+        return Ok(id=asked.id, seq=event.seq, ts=event.ts)
+
+    async def delete(self, room: Room[Client], by: Person, ref: int, reason: str | None) -> Event:
+        """Delete anybody's message."""
+        around = self._around
         appended = await around.store.append(
             NewDeletion(
                 room=room.id,
-                author=asker.person,
+                author=by,
                 ts=around.now(),
-                ref=asked.ref,
+                ref=ref,
                 since=0,
                 moderator=True,
-                reason=asked.reason,
+                reason=reason,
             )
         )
         around.hearing.happened(room, heard(appended.event))
-        await self._noted(asker, asked, None)
-        return Ok(id=asked.id, seq=appended.event.seq, ts=appended.event.ts)
+        return appended.event
 
     async def _told(
         self, asker: Asker, asked: Mod, room: Room[Client] | None, target: Person | None
@@ -149,7 +163,6 @@ class Moderating:
                 reason=asked.reason,
             )
         )
-        assert isinstance(appended.event, Moderated)
         around.hearing.happened(room, heard(appended.event))
         return Ok(id=asked.id, seq=appended.event.seq, ts=appended.event.ts)
 

@@ -1,0 +1,125 @@
+"""What moderators see and do outside of rooms: on their page, and through the API."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal, TypeVar
+
+from twisted.internet.defer import Deferred
+
+from giestack.chat import wire
+from giestack.chat.arriving import Arriving
+from giestack.chat.moderating import Moderating
+from giestack.chat.storage import AuditRow, Person, Rejected, ReportRow, Sanction
+from giestack.chat.surroundings import Surroundings
+from giestack.visitor import Identity, Operator
+
+T = TypeVar("T")
+
+Moderator = Identity | Operator
+
+
+class Moderation:
+    """Reports, sanctions and the audit.
+
+    Every Deferred fails with `Rejected` ``perm`` for those who are no moderators, and with
+    `giestack.database.DatabaseUnavailable`.
+    """
+
+    def __init__(self, around: Surroundings, arriving: Arriving, moderating: Moderating) -> None:
+        self._around = around
+        self._arriving = arriving
+        self._moderating = moderating
+
+    def may(self, who: Moderator) -> bool:
+        """Whether somebody is a moderator; an administrator who acts as one is not."""
+        if isinstance(who, Operator):
+            return True
+        return who.impersonated_by is None and self._arriving.role(who) != "user"
+
+    def reports(self, who: Moderator, limit: int = 50) -> Deferred[Sequence[ReportRow]]:
+        """Open reports, the newest first."""
+        return self._do(who, lambda: self._around.store.reports(limit))
+
+    def close_report(self, who: Moderator, number: int) -> Deferred[None]:
+        """A report needs no more attention."""
+        return self._do(who, lambda: self._around.store.close_report(number, who.email))
+
+    def sanctions(self, who: Moderator) -> Deferred[Sequence[Sanction]]:
+        """All that are in force."""
+        return self._do(who, self._around.store.sanctions)
+
+    def audited(
+        self, who: Moderator, limit: int = 50, before: int | None = None
+    ) -> Deferred[Sequence[AuditRow]]:
+        """Lines of the audit, the newest first; those before a number."""
+        return self._do(who, lambda: self._around.store.audited(limit, before))
+
+    def sanction(
+        self,
+        who: Moderator,
+        act: Literal["mute", "ban"],
+        user: str,
+        room: str | None,
+        until: int | None,
+        reason: str,
+    ) -> Deferred[None]:
+        """Mute or ban somebody; ``until`` None is for ever.
+
+        `Rejected` ``bad`` where there is nobody of that id.
+        """
+        return self._do(who, lambda: self._sanction(who, act, user, room, until, reason))
+
+    def lift(
+        self, who: Moderator, act: Literal["mute", "ban"], user: str, room: str | None
+    ) -> Deferred[None]:
+        """End a sanction."""
+        undone: wire.Act = "unmute" if act == "mute" else "unban"
+        return self._do(who, lambda: self._sanction(who, undone, user, room, None, ""))
+
+    def delete(self, who: Identity, room: str, ref: int, reason: str) -> Deferred[None]:
+        """Delete a message."""
+        return self._do(who, lambda: self._delete(who, room, ref, reason))
+
+    def _do(self, who: Moderator, what: Callable[[], Awaitable[T]]) -> Deferred[T]:
+        async def done() -> T:
+            if not self.may(who):
+                raise Rejected("perm", "Only moderators may do that.")
+            return await what()
+
+        return Deferred.fromCoroutine(done())
+
+    async def _sanction(
+        self,
+        who: Moderator,
+        act: wire.Act,
+        user: str,
+        room: str | None,
+        until: int | None,
+        why: str,
+    ) -> None:
+        around = self._around
+        target = (await around.store.people([user])).get(user)
+        if target is None:
+            raise Rejected("bad", "There is nobody of that id.")
+        by = who.username or who.email
+        await self._moderating.sanction(act, target, room, until, by, why)
+        detail: dict[str, object] = {"user": user, "until": until, "reason": why}
+        await self._noted(act, who, room, target, detail)
+
+    async def _noted(
+        self,
+        act: wire.Act,
+        who: Moderator,
+        room: str | None,
+        target: Person | None,
+        detail: dict[str, object],
+    ) -> None:
+        name = None if target is None else target.name
+        await self._moderating.note(f"chat-{act}", who.email, room, name, detail)
+        self._around.audit(f"chat-{act}", who, room=room, target=name, reason=detail.get("reason"))
+
+    async def _delete(self, who: Identity, room: str, ref: int, reason: str) -> None:
+        person = await self._arriving.person(who)
+        state = await self._around.store.state(person, room)
+        known = self._around.rooms.know(state)
+        await self._moderating.delete(known, person, ref, reason)
+        await self._noted("del", who, room, None, {"ref": ref, "reason": reason})
