@@ -102,7 +102,13 @@ PURE = (
 )
 IMPURE_MODULES = ("twisted.internet", "twisted.web", "time", "socket", "sqlite3", "sqlalchemy")
 
-WIRING = ("giestack.tap", "giestack.assembly", "giestack.demo_assembly", "giestack.cli")
+WIRING = (
+    "giestack.tap",
+    "giestack.assembly",
+    "giestack.demo_assembly",
+    "giestack.cli",
+    "giestack.chat_command",
+)
 
 # Modules that hold nothing to test by themselves, or are tested through their users.
 UNTESTED = {
