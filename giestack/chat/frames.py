@@ -93,7 +93,7 @@ class Vocabulary:
 
 
 def written(value: Any) -> bytes:
-    """Return a frame as one JSON object; what is None or False is left out."""
+    """Return a frame as one JSON object; what is None is left out, and False where it is usual."""
     return _compact(_plain(value))
 
 
@@ -107,7 +107,8 @@ def _plain(value: Any) -> Any:
         found = {"t": _NAMES[kind]} if kind in _NAMES else {}
         for one in fields(kind):
             inner = getattr(value, one.name)
-            if inner is not None and inner is not False:
+            # Choices that are not made are None, and False is one.
+            if inner is not None and not (inner is False and one.default is False):
                 found[_key(one)] = _plain(inner)
         return found
     if isinstance(value, (tuple, list)):
