@@ -388,6 +388,8 @@ class Chat:
         if before is not None:
             gone = await self._store.prune(before)
             if gone:
+                for room in around.rooms:
+                    room.rest()
                 self._log.info("{count} events were forgotten for their age", count=gone)
 
     def _later_perhaps(self, failure: Failure) -> None:

@@ -7,7 +7,7 @@ from typing import Generic, Literal, TypeVar
 
 from giestack.chat.frames import written
 from giestack.chat.storage import Rejected, Sanction
-from giestack.chat.wire import FOR_EVER, Event, Kind, Message, Role, RoomState
+from giestack.chat.wire import FOR_EVER, Deleted, Edited, Event, Kind, Message, Role, RoomState
 
 C = TypeVar("C", bound=Hashable)
 """A client: whatever stands for one."""
@@ -24,12 +24,15 @@ class Heard:
 
     :ivar text: the frame for everybody.
     :ivar author: id of whose clients get `own` instead.
+    :ivar changes: whether it changes what an earlier one was: what is at hand of that must not
+        go out any more, least of all the text of a message that was deleted.
     """
 
     seq: int
     text: bytes
     author: str = ""
     own: bytes = b""
+    changes: bool = False
 
     def for_(self, person: str) -> bytes:
         """The frame for the clients of one person."""
@@ -40,7 +43,7 @@ def heard(event: Event, cid: str | None = None) -> Heard:
     """Make an event ready for everybody who hears it; ``cid`` is for its author's clients."""
     text = written(event)
     if cid is None or not isinstance(event, Message):
-        return Heard(event.seq, text)
+        return Heard(event.seq, text, changes=isinstance(event, (Edited, Deleted)))
     return Heard(event.seq, text, event.user, written(replace(event, cid=cid)))
 
 
@@ -76,6 +79,8 @@ class Room(Generic[C]):
         out = []
         while (next_one := self._early.pop(self.last + 1, None)) is not None:
             self.last += 1
+            if next_one.changes:
+                self._recent.clear()
             self._recent.append(next_one)
             out.append(next_one)
         return out
@@ -103,7 +108,7 @@ class Room(Generic[C]):
         return [self._recent[index] for index in range(-count, 0)]
 
     def rest(self) -> None:
-        """Nobody is here: keep nothing at hand."""
+        """Keep nothing at hand: nobody is here, or some of it was forgotten for its age."""
         self._recent.clear()
 
 

@@ -133,12 +133,15 @@ class Talking:
         return by if self._around.rules.impersonation == "mark" else None
 
     async def _note_impersonation(self, asker: Asker, event: Event) -> None:
-        around, by = self._around, asker.identity.impersonated_by or ""
+        around, by = self._around, asker.identity.impersonated_by
         around.audit("chat-impersonated", asker.identity, room=event.room, seq=event.seq)
+        if by is None or self._marked(asker):
+            # The store has noted it together with the message.
+            return
         await around.store.audit(
             AuditRow(
                 ts=event.ts,
-                action="chat-impersonated",
+                action="impersonation",
                 by=by,
                 room=event.room,
                 target=asker.person.name,

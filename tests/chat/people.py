@@ -96,7 +96,7 @@ class Somebody:
         assert self.conversation is not None
         self.conversation.received(data)
 
-    def ask(self, kind: type, **fields: Any) -> Any:
+    def ask(self, kind: type, /, **fields: Any) -> Any:
         """Ask for something and return the answer; other frames stay to be read."""
         self._number += 1
         request = kind(id=self._number, **fields)
@@ -109,7 +109,7 @@ class Somebody:
                     return frame
         return None
 
-    def say(self, room: str, text: str, cid: str = "", **fields: Any) -> Any:
+    def say(self, room: str, text: str, /, cid: str = "", **fields: Any) -> Any:
         self._number += 1
         cid = cid or f"c{self.who.user_id}-{self._number}"
         return self.ask(wire.Msg, room=room, text=text, cid=cid, **fields)

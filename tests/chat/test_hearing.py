@@ -1,0 +1,190 @@
+"""Everybody gets everything, in order, once: also who reads slowly, and what others stored."""
+
+from dataclasses import replace
+
+from giestack.chat import wire
+from giestack.chat.chat import HOUSEKEEPING
+from giestack.chat.rooms import RING
+from giestack.chat.rules import DAY_MS
+from tests.chat.people import ALICE, BOB, FREE, ChatCase, Somebody
+
+
+class HearingCase(ChatCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.room = self.lobby
+        self.bob = self.come(BOB, self.room)
+        self.alice = self.come(ALICE, self.room)
+        self.tick(1)
+        self.alice.frames()
+
+    def say(self, count: int, text: str = "m") -> None:
+        for _ in range(count):
+            self.bob.say(self.room, text)
+        self.tick()
+
+    def seqs(self, who: Somebody) -> list[int]:
+        return [one.seq for one in who.events()]
+
+
+class SlowReaderTests(HearingCase):
+    def test_paused_and_brought_up_to_date(self) -> None:
+        self.say(2)
+        conversation = self.alice.conversation
+        assert conversation is not None
+        conversation.pause()
+        self.say(100)
+        self.assertEqual(self.seqs(self.alice), [1, 2])
+        conversation.resume()
+        self.say(1)
+        self.assertEqual(self.seqs(self.alice), list(range(3, 104)))
+
+    def test_paused_in_the_middle_of_what_goes_out(self) -> None:
+        self.bob.say(self.room, "waits for its turn")
+        self.alice.conversation.pause()  # type: ignore[union-attr]
+        self.tick()
+        self.assertEqual(self.seqs(self.alice), [])
+        self.alice.conversation.resume()  # type: ignore[union-attr]
+        self.assertEqual(self.seqs(self.alice), [1])
+
+    def test_others_notice_nothing(self) -> None:
+        self.alice.conversation.pause()  # type: ignore[union-attr]
+        self.say(300)
+        self.assertEqual(len(self.bob.events()), 300)
+
+    def test_who_was_away_for_too_much_is_told_of_a_gap(self) -> None:
+        self.alice.conversation.pause()  # type: ignore[union-attr]
+        self.say(RING + 50)
+        self.alice.conversation.resume()  # type: ignore[union-attr]
+        [gap] = self.alice.frames()
+        self.assertEqual((gap.room, gap.from_, gap.to), (self.room, 1, RING + 50))
+        self.say(1)
+        self.assertEqual(self.seqs(self.alice), [RING + 51])
+
+    def test_no_more_than_it_reads(self) -> None:
+        self.alice.leave()
+        self.say(50, "x" * 4000)
+        again = self.come(ALICE)
+        sent = len(again.outlet.batches)
+        again.raw(b'{"t":"resume","id":"r","rooms":{"%b":0}}' % self.room.encode())
+        self.assertTrue(all(len(b.frames) < 40_000 for b in again.outlet.batches[sent:]))
+        self.assertEqual(self.seqs(again), list(range(1, 51)))
+
+    def test_paused_while_it_catches_up(self) -> None:
+        self.alice.leave()
+        self.say(50, "x" * 4000)
+        again = self.come(ALICE)
+        real = again.outlet.send
+
+        def full(batch: object) -> None:
+            real(batch)  # type: ignore[arg-type]
+            again.conversation.pause()  # type: ignore[union-attr]
+
+        again.outlet.send = full  # type: ignore[method-assign]
+        again.raw(b'{"t":"resume","id":"r","rooms":{"%b":0}}' % self.room.encode())
+        for _ in range(20):
+            self.assertLess(len(again.outlet.batches), 20)
+            again.conversation.resume()  # type: ignore[union-attr]
+        frames = again.frames()
+        self.assertEqual([f.seq for f in frames if isinstance(f, wire.Message)], list(range(1, 51)))
+        self.assertIsInstance(frames[-1], wire.Ok)
+
+    def test_gone_while_it_catches_up(self) -> None:
+        self.say(5)
+        self.alice.leave()
+        self.bob.leave()
+        again = self.come(ALICE)
+        again.frames()
+        self.store.hold()
+        again.raw(b'{"t":"resume","id":"r","rooms":{"%b":2}}' % self.room.encode())
+        again.leave()
+        self.store.release()
+        self.assertEqual(self.seqs(again), [])
+
+    def test_from_the_store_where_nothing_is_at_hand(self) -> None:
+        self.say(5)
+        self.alice.leave()
+        self.bob.leave()
+        again = self.come(ALICE)
+        again.ask(wire.Resume, rooms={self.room: 2})
+        self.assertEqual(self.seqs(again), [3, 4, 5])
+
+
+class DeletedTests(HearingCase):
+    def test_a_deleted_text_goes_to_nobody_any_more(self) -> None:
+        self.alice.leave()
+        self.bob.say(self.room, "oops, my password")
+        self.bob.say(self.room, "helo")
+        self.bob.ask(wire.Del, room=self.room, ref=1)
+        self.bob.ask(wire.Edit, room=self.room, ref=2, text="hello")
+        again = self.come(ALICE)
+        again.ask(wire.Resume, rooms={self.room: 0})
+        events = again.events()
+        self.assertEqual([one.seq for one in events], [1, 2, 3, 4])
+        self.assertEqual(
+            [(one.text, one.deleted) for one in events[:2]], [("", True), ("hello", False)]
+        )
+
+
+class NodesTests(HearingCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.other_store, other = self.node()
+        self.chats = self.chat, other
+        self.chat, here = other, self.chat
+        self.carol = self.come(ALICE, self.room)
+        self.chat = here
+        self.tick(1)
+        self.carol.frames()
+
+    def deaf(self) -> None:
+        """No wake-up reaches the other node any more."""
+        self.watcher = self.other_store._watcher
+        self.other_store._watcher = None
+
+    def hears_again(self) -> None:
+        self.other_store._watcher = self.watcher
+
+    def test_what_another_node_stored(self) -> None:
+        self.say(3)
+        self.carol.say(self.room, "from there")
+        self.tick()
+        for one in (self.bob, self.carol):
+            self.assertEqual(self.seqs(one), [1, 2, 3, 4])
+
+    def test_a_wake_up_that_was_lost_is_healed_by_the_next(self) -> None:
+        self.deaf()
+        self.say(3)
+        self.assertEqual(self.seqs(self.carol), [])
+        self.hears_again()
+        self.say(1)
+        self.assertEqual(self.seqs(self.carol), [1, 2, 3, 4])
+
+    def test_ones_own_after_those_of_others(self) -> None:
+        self.deaf()
+        self.say(3)
+        self.carol.say(self.room, "fourth")
+        self.tick()
+        self.assertEqual(self.seqs(self.carol), [1, 2, 3, 4])
+
+    def test_the_store_is_down_while_it_is_fetched(self) -> None:
+        self.other_store.down = "gone"
+        self.say(3)
+        self.assertEqual(self.seqs(self.carol), [])
+        self.other_store.down = None
+        self.say(1)
+        self.assertEqual(self.seqs(self.carol), [1, 2, 3, 4])
+
+    def test_what_was_forgotten_is_not_waited_for(self) -> None:
+        self.deaf()
+        self.say(3)
+        self.clock.advance(2 * DAY_MS / 1000)
+        for chat in self.chats:
+            chat.configure(replace(FREE, retention_days=1))
+        self.clock.advance(HOUSEKEEPING)
+        self.hears_again()
+        self.say(1)
+        self.assertEqual(self.seqs(self.carol), [4])
+        again = self.come(ALICE)
+        again.ask(wire.Resume, rooms={self.room: 1})
+        self.assertEqual(self.seqs(again), [4])
