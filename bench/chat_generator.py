@@ -76,6 +76,7 @@ class Spoken:
     :ivar stored_p50: half of the messages were acknowledged within these ms; 0: none was.
     :ivar stored_p99: 99 of 100 were.
     :ivar missing: deliveries that have never come, or negative: that have come twice.
+    :ivar gaps: how often somebody was told instead that there is too much to be sent.
     :ivar cpu: part of its core that the load itself has used.
     :ivar late: the latest that a message was said after it was due, ms.
     """
@@ -89,6 +90,7 @@ class Spoken:
     stored_p50: float
     stored_p99: float
     missing: int
+    gaps: int
     cpu: float
     late: float
 
@@ -151,6 +153,7 @@ class Load:
             stored_p50=found["stored_p50"] / 1e3,
             stored_p99=found["stored_p99"] / 1e3,
             missing=found["missing"],
+            gaps=found["gaps"],
             cpu=found["cpu"],
             late=found["late"] / 1e3,
         )

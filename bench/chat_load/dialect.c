@@ -47,6 +47,7 @@ static enum heard giechat_hear(const char *text, size_t size, uint64_t *stamp) {
     return *stamp ? HEARD_STORED : HEARD_NOTHING;
   }
   if (begins(text, size, "{\"t\":\"hello\"")) return HEARD_READY;
+  if (begins(text, size, "{\"t\":\"gap\"")) return HEARD_GAP;
   return begins(text, size, "{\"t\":\"err\"") ? HEARD_REFUSAL : HEARD_NOTHING;
 }
 

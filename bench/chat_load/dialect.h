@@ -15,6 +15,7 @@ enum heard {
   HEARD_JOINED,    /* the room was joined */
   HEARD_MESSAGE,   /* a message of ours has arrived: `stamp` */
   HEARD_STORED,    /* a message of ours is acknowledged: `stamp` */
+  HEARD_GAP,       /* there was too much to be sent; it may be fetched */
   HEARD_PING,      /* Engine.IO's own */
   HEARD_REFUSAL,   /* a request was refused */
 };

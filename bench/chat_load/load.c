@@ -53,7 +53,7 @@ static int opened, ready, joined, ended, pongs, line_waits, closing;
 static struct {
   uint64_t from, measured, until; /* stamps: all of them, those that are counted */
   int64_t collected;              /* until when, ns */
-  int64_t sent, arrived, counted, stored, refused;
+  int64_t sent, arrived, counted, stored, refused, gaps;
   int64_t latest; /* that something was sent after it was due, ns */
   struct latency delivered, acknowledged;
 } run;
@@ -107,6 +107,9 @@ static void hear_text(struct client *from, const char *text, size_t size) {
       break;
     case HEARD_JOINED:
       joined++;
+      break;
+    case HEARD_GAP:
+      run.gaps++;
       break;
     case HEARD_PING:
       client_send(from, TEXT_FRAME, "3", 1);
@@ -290,11 +293,11 @@ static void speak_at(double rate, double seconds) {
   printf("{\"all\": %" PRId64 ", \"sent\": %" PRId64 ", \"expected\": %" PRId64 ", \"delivered\": %" PRId64
          ", \"p50\": %.0f, \"p99\": %.0f, \"longest\": %" PRIu64 ", \"stored\": %" PRId64
          ", \"stored_p50\": %.0f, \"stored_p99\": %.0f, \"refused\": %" PRId64
-         ", \"missing\": %" PRId64 ", \"ended\": %d, \"cpu\": %.3f, \"late\": %" PRId64 "}\n",
+         ", \"missing\": %" PRId64 ", \"gaps\": %" PRId64 ", \"ended\": %d, \"cpu\": %.3f, \"late\": %" PRId64 "}\n",
          run.arrived, count, count * opened, run.counted, latency_at(&run.delivered, 0.5),
          latency_at(&run.delivered, 0.99), run.delivered.longest, run.stored,
          latency_at(&run.acknowledged, 0.5), latency_at(&run.acknowledged, 0.99), run.refused,
-         expected - run.arrived, ended - before, cpu_used, run.latest / 1000);
+         expected - run.arrived, run.gaps, ended - before, cpu_used, run.latest / 1000);
 }
 
 static void ping(void) {
