@@ -87,7 +87,11 @@ class FakeDocker:
         """Listen."""
         if self._port is None:
             self._site = Connections(self._api, reactor=self.reactor)
-            self._port = self.reactor.listenUNIX(str(self.socket), self._site)
+            self._port = self.listen(self._site)
+
+    def listen(self, site: Connections) -> Any:
+        """The port on which clients find the API."""
+        return self.reactor.listenUNIX(str(self.socket), site)
 
     def down(self) -> "Deferred[Any]":
         """Refuse connections, and cut those that there are; fires when that is so.

@@ -142,7 +142,9 @@ class Stream:
         """No more of it."""
         if not self.over:
             if self._raw:
-                _transport(self._request).loseConnection()
+                channel: Any = self._request.channel
+                # Not its transport's: TLS would wait for whoever may still write.
+                channel.loseConnection()
             else:
                 self._request.finish()
             self._gone()

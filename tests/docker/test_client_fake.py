@@ -14,12 +14,15 @@ from tests.docker.client_suite import ClientSuite
 from tests.docker.fake_docker import FakeDocker
 from tests.docker.fake_http import CUT, CUT_AFTER, HANG, HANG_AFTER, MALFORMED, answers, late
 from tests.docker.fake_registry import Pull
+from tests.docker.fake_tls import TlsFakeDocker
 from tests.docker.pull_suite import PullSuite
 
 
 class FakeEngineCase(ClientCase):
+    fake = FakeDocker
+
     def setUp(self):
-        self.engine = FakeDocker(reactor)
+        self.engine = self.fake(reactor)
         self.addCleanup(self.engine.end)
         return super().setUp()
 
@@ -52,6 +55,16 @@ class SmallPiecesTests(FakeEngineCase, ClientSuite, PullSuite, TestCase):
 
     def missing(self):
         return f"registry.example.org/{self.mark}/none:1"
+
+
+class TlsTests(SmallPiecesTests):
+    """The same once more, through mutual TLS."""
+
+    fake = TlsFakeDocker
+    engine: TlsFakeDocker
+
+    def location(self):
+        return self.engine.location
 
 
 class LostAnswerTests(FakeEngineCase, TestCase):

@@ -1,7 +1,10 @@
-"""Sessions as containers of a real Docker engine, on its socket and through mutual TLS."""
+"""Sessions as containers of a real Docker engine, on its socket and through mutual TLS.
+
+The fake engine has the whole suite through TLS too.
+"""
 
 from twisted.internet import reactor  # noqa: TID251 - a real engine is behind a socket
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
@@ -25,28 +28,15 @@ class RealSuite(DockerSuite, TestCase):
     def setUp(self):
         self.real = docker()
         assert self.real.tools
-        self.location = self.where()
+        self.location = Location(self.real.url)
         self.addCleanup(self.real.api.remove_all, f"giestack-{self.instance}")
         return super().setUp()
-
-    def where(self):
-        return Location(self.real.url)
 
     def left(self):
         mark = f"giestack-{self.instance}"
         # The network stays, and others may just be starting something on the same engine.
         others = (f"network {mark}", "docker-proxy")
         return [one for one in self.real.api.left(mark) if not one.startswith(others)]
-
-
-class TlsSuite(RealSuite):
-    """The suite, through mutual TLS."""
-
-    instance = "tls-suite"
-
-    def where(self):
-        tls = self.real.tls
-        return Location(tls.url, TlsFiles(tls.ca, tls.cert, tls.key))
 
 
 class RealCase(EngineCase):
@@ -130,6 +120,41 @@ class EndTests(RealCase):
         started = self.start(engine, command=("/no/such/program",))
         await started.addErrback(lambda failure: failure.trap(EndedAtOnce))
         self.assertEqual((await self.end_of()).status, 127)
+        await self.stopped(engine)
+
+
+class TlsTests(RealCase):
+    """Through mutual TLS."""
+
+    def setUp(self):
+        super().setUp()
+        tls = self.real.tls
+        self.location = Location(tls.url, TlsFiles(tls.ca, tls.cert, tls.key))
+
+    async def test_from_start_to_end(self):
+        first = await self.engine()
+        address = await self.start(first, "listen", secrets={"API": "s3cret"})
+        await first.close()
+        engine = await self.engine()
+        self.assertEqual([one.address for one in self.found], [address])
+        stats = await engine.stats("s1")
+        self.assertGreater(stats.memory, 0)
+        await engine.stop("s1", 5)
+        self.assertEqual(self.left(), [])
+        await self.start(engine, "print", "one", "two").addErrback(lambda _: None)
+        lines: list[str] = []
+        over: Deferred[None] = Deferred()
+        engine.follow("s1", 10, lines.append, lambda: over.callback(None))
+        await over
+        self.assertEqual(lines, ["one", "two"])
+        self.assertEqual((await self.end_of()).status, 0)
+        await self.stopped(engine)
+
+    async def test_killed(self):
+        engine = await self.engine()
+        await self.start(engine)
+        await self.by_hand("POST", "/kill")
+        self.assertEqual(await self.end_of(), Ended(137, "killed by signal 9 (SIGKILL)"))
         await self.stopped(engine)
 
 

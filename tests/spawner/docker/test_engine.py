@@ -13,6 +13,7 @@ from giestack.spawner.docker.labels import labels_of
 from giestack.spawner.engine import EngineError
 from tests.docker.fake_docker import FakeDocker
 from tests.docker.fake_http import done_late
+from tests.docker.fake_tls import TlsFakeDocker
 from tests.spawner.docker.fake_case import FakeCase, container_of
 from tests.spawner.docker.suite import MISSING, DockerSuite, program
 from tests.spawner.engine_suite import ALICE, launch_of
@@ -22,10 +23,14 @@ class FakeSuite(DockerSuite, TestCase):
     """The suite."""
 
     def setUp(self):
-        self.fake = FakeDocker(reactor)
+        self.fake = self.begin()
         self.addCleanup(self.fake.end)
-        self.location = Location(self.fake.url)
         return super().setUp()
+
+    def begin(self):
+        fake = FakeDocker(reactor)
+        self.location = Location(fake.url)
+        return fake
 
     def left(self):
         return [one for one in self.fake.left() if one != "network giestack-suite"]
@@ -35,6 +40,15 @@ class FakeSuite(DockerSuite, TestCase):
             return not self.fake.events.listeners
 
         self.assertTrue(await self.until(quiet))
+
+
+class TlsSuite(FakeSuite):
+    """The same through mutual TLS."""
+
+    def begin(self):
+        fake = TlsFakeDocker(reactor)
+        self.location = fake.location
+        return fake
 
 
 class GpuTests(FakeCase):
