@@ -1,15 +1,22 @@
 #!/usr/bin/env bash
 # Runs all tests under trial with coverage; the last line is "N passed, N failed".
 #
-#   tools/test.sh [test modules…]     default: all
+#   tools/test.sh [test modules…]     default: all, in lanes side by side (tests/lanes.py)
 set -uo pipefail
 cd "$(dirname "$0")/.."
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 export COVERAGE_FILE="$PWD/.coverage"
 rm -f .coverage .coverage.*
-.venv/bin/python -b -W error::DeprecationWarning:giestack -m coverage run \
-  -m twisted.trial "${@:-tests}" 2>&1 | tee "$log"
+run() {
+  if [ $# -eq 0 ]; then
+    .venv/bin/python -m tests.lanes
+  else
+    .venv/bin/python -b -W error::DeprecationWarning:giestack -m coverage run \
+      -m twisted.trial "$@"
+  fi
+}
+run "$@" 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 .venv/bin/python -m coverage combine --quiet
 if [ $# -eq 0 ]; then
