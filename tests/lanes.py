@@ -4,12 +4,15 @@
 
 A lane takes one module of tests after the other that no lane has taken yet; so a new module
 needs no place in any list. Modules that use the Docker engine of the tests are for the first lane
-alone: an engine can keep containers apart only where it is the one engine of a machine. What a
-lane prints is shown when a module is over; what has failed is shown at the end, as trial does.
+alone: an engine can keep containers apart only where it is the one engine of a machine. The other
+lanes are in networks of their own: their browsers would give up what they are loading whenever
+the interface of a container comes or goes. What a lane prints is shown when a module is over;
+what has failed is shown at the end, as trial does.
 """
 
 import ast
 import ctypes
+import os
 import re
 import signal
 import subprocess
@@ -19,7 +22,7 @@ import time
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TextIO
 
@@ -27,6 +30,8 @@ from twisted.trial.itrial import ITestCase
 from twisted.trial.reporter import TreeReporter
 from twisted.trial.runner import TestLoader, TestSuite, TrialRunner
 from twisted.trial.unittest import decorate
+
+from tests.neighbours.elsewhere import new_network
 
 ROOT = Path(__file__).parent.parent
 ENGINE = "tests.neighbours.docker"
@@ -151,7 +156,7 @@ class Lane:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                preexec_fn=_end_with_parent,
+                preexec_fn=partial(_begin, apart=number > 0 and os.geteuid() == 0),
             )
         self._output = path.open("rb")
         self._kept = b""
@@ -177,9 +182,11 @@ class Lane:
         return (self._kept + self._output.read()).decode(errors="replace")
 
 
-def _end_with_parent() -> None:
-    # SIGTERM, as its own neighbours end with it.
+def _begin(*, apart: bool) -> None:
+    # Whoever is killed leaves no lanes behind.
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if apart:
+        new_network()
 
 
 # The account.

@@ -34,7 +34,7 @@ class Elsewhere:
         self._test = test
         self._there = -1
         if os.geteuid() == 0:
-            self._there = _in_a_thread(_new_network)
+            self._there = _in_a_thread(new_network)
             test.addCleanup(lambda: os.close(self._there))
 
     def program(self, path: str) -> str:
@@ -60,7 +60,7 @@ class Elsewhere:
         return socket.create_server(("127.0.0.1", port), backlog=128)
 
 
-def _new_network() -> int:
+def new_network() -> int:
     """Make a network for this thread; a file that stands for it."""
     _must(_libc.unshare(_CLONE_NEWNET))
     with socket.socket() as any_socket:
