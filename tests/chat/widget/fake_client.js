@@ -54,7 +54,7 @@ export function createClient({ base }) {
     if (!message.mine) {
       of.unread += 1;
       if (message.mentionsMe) of.mentions += 1;
-    } else of.read = of.last;
+    } else Object.assign(of, { read: of.last, unread: 0, mentions: 0 });
     count();
     emit("messages", id);
     emit("rooms");
