@@ -369,6 +369,7 @@ class Chat:
 
     def _tick(self) -> None:
         around = self._around
+        around.people.expire(around.now())
         for presence in around.people.changes(around.now()):
             room = around.rooms.find(presence.room)
             if room is not None and room.hearers:
@@ -382,7 +383,6 @@ class Chat:
 
     async def _kept_house(self) -> None:
         around = self._around
-        around.people.expire(around.now())
         await self.requests.moderating.refresh()
         before = around.rules.keeps_from(around.now())
         if before is not None:

@@ -116,6 +116,11 @@ class MemoryStore:
         """Let every Deferred wait from now on; nothing is done before `release`."""
         self._held = []
 
+    @property
+    def holding(self) -> int:
+        """How much is held back."""
+        return len(self._held or ())
+
     def release(self) -> None:
         """Do what was held back, in its order."""
         held, self._held = self._held or [], None
@@ -399,11 +404,14 @@ class MemoryStore:
         return self._run(work)
 
     def _append(self, draft: Draft) -> Appended:
+        author = self.log.people.get(draft.author.key)
+        if author is None:
+            raise DatabaseUnavailable("nobody knows the author")
         for text in (getattr(draft, "text", ""), getattr(draft, "cid", "")):
             if not is_storable(text):
                 raise Rejected("bad", "the text holds what can't be stored")
         if isinstance(draft, NewMessage):
-            before = self.log.cids.get((draft.author.key, draft.cid))
+            before = self.log.cids.get((author.key, draft.cid))
             if before:
                 return Appended(self._event(*before), new=False)
         room = self._room(draft.room)

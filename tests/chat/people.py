@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from giestack.chat import wire
 from giestack.chat.chat import Chat
 from giestack.chat.frames import written
-from giestack.chat.outlet import Batch, Conversation
+from giestack.chat.outlet import Batch
 from giestack.chat.rules import Rules
 from giestack.visitor import Identity, Operator
 from tests.chat.memory_store import Log, MemoryStore
@@ -69,9 +69,9 @@ class Somebody:
         self._seen = 0
         self._number = 0
         self.who = who
-        self.outlet = RecordingOutlet()
+        self.outlet: Any = RecordingOutlet()
         conversation = case.chat.arrive(who, self.outlet)
-        self.conversation: Conversation | None = conversation
+        self.conversation: Any = conversation
 
     @property
     def closed(self) -> tuple[int, str] | None:
@@ -128,9 +128,10 @@ class ChatCase(SynchronousTestCase):
         self.clock = Clock()
         self.log = Log()
         self.noted: list[tuple[str, Any, dict[str, object]]] = []
+        self.store: Any
         self.store, self.chat = self.node()
 
-    def node(self, rules: Rules | None = None) -> tuple[MemoryStore, Chat]:
+    def node(self, rules: Rules | None = None) -> tuple[Any, Chat]:
         """One more node on the same log, open."""
         store = MemoryStore(self.log)
         chat = Chat(store, rules or self.rules, self.clock, self.now, self.note, self.preference)
@@ -138,7 +139,7 @@ class ChatCase(SynchronousTestCase):
         self.addCleanup(chat.stop)
         return store, chat
 
-    preference = None
+    preference: Any = None
 
     def now(self) -> int:
         return BEGIN + round(self.clock.seconds() * 1000)
@@ -157,6 +158,10 @@ class ChatCase(SynchronousTestCase):
     def lobby(self) -> str:
         """The id of the persistent room."""
         return self.successResultOf(self.store.public_rooms("Lobby", 1))[0].id
+
+    def came(self, deferred: Any) -> Any:
+        """What a Deferred has fired with."""
+        return self.successResultOf(deferred)
 
     def tick(self, seconds: float = 0.01) -> None:
         """Time goes by; what waits for the next turn happens."""

@@ -41,21 +41,21 @@ class SlowReaderTests(HearingCase):
 
     def test_paused_in_the_middle_of_what_goes_out(self) -> None:
         self.bob.say(self.room, "waits for its turn")
-        self.alice.conversation.pause()  # type: ignore[union-attr]
+        self.alice.conversation.pause()
         self.tick()
         self.assertEqual(self.seqs(self.alice), [])
-        self.alice.conversation.resume()  # type: ignore[union-attr]
+        self.alice.conversation.resume()
         self.assertEqual(self.seqs(self.alice), [1])
 
     def test_others_notice_nothing(self) -> None:
-        self.alice.conversation.pause()  # type: ignore[union-attr]
+        self.alice.conversation.pause()
         self.say(300)
         self.assertEqual(len(self.bob.events()), 300)
 
     def test_who_was_away_for_too_much_is_told_of_a_gap(self) -> None:
-        self.alice.conversation.pause()  # type: ignore[union-attr]
+        self.alice.conversation.pause()
         self.say(RING + 50)
-        self.alice.conversation.resume()  # type: ignore[union-attr]
+        self.alice.conversation.resume()
         [gap] = self.alice.frames()
         self.assertEqual((gap.room, gap.from_, gap.to), (self.room, 1, RING + 50))
         self.say(1)
@@ -77,14 +77,14 @@ class SlowReaderTests(HearingCase):
         real = again.outlet.send
 
         def full(batch: object) -> None:
-            real(batch)  # type: ignore[arg-type]
-            again.conversation.pause()  # type: ignore[union-attr]
+            real(batch)
+            again.conversation.pause()
 
-        again.outlet.send = full  # type: ignore[method-assign]
+        again.outlet.send = full
         again.raw(b'{"t":"resume","id":"r","rooms":{"%b":0}}' % self.room.encode())
         for _ in range(20):
             self.assertLess(len(again.outlet.batches), 20)
-            again.conversation.resume()  # type: ignore[union-attr]
+            again.conversation.resume()
         frames = again.frames()
         self.assertEqual([f.seq for f in frames if isinstance(f, wire.Message)], list(range(1, 51)))
         self.assertIsInstance(frames[-1], wire.Ok)

@@ -1,6 +1,7 @@
 """Coming into rooms and leaving them."""
 
 from dataclasses import replace
+from typing import Any
 
 from giestack.chat import membership, wire
 from tests.chat.people import ADMIN, ALICE, BOB, CAROL, FREE, ChatCase, identity
@@ -163,7 +164,7 @@ class DirectTests(ChatCase):
         self.come(BOB).leave()
         room = alice.ask(wire.Create, kind="dm", user="id2").room.id
         alice.say(room, "for later")
-        states = {one.id: one for one in self.come(BOB).hello().rooms}
+        states: Any = {one.id: one for one in self.come(BOB).hello().rooms}
         self.assertEqual((states[room].unread, states[room].peer.name), (1, "alice"))
 
 

@@ -132,7 +132,7 @@ class MayTests(SynchronousTestCase):
         self.rooms.know(RoomState(id="pub", name="P", kind="public", locked=True))
         self.refused("pub", 0)
         for role in ("moderator", "admin"):
-            moderator = Standing("m", role, {"pub"})  # type: ignore[arg-type]
+            moderator = Standing("m", role, {"pub"})
             self.assertEqual(self.rooms.writable(moderator, "pub", 0).id, "pub")
             self.rooms.moderates(moderator)
         self.assertRaises(Rejected, self.rooms.moderates, self.who)

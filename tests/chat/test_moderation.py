@@ -1,0 +1,68 @@
+"""What moderators see and do outside of rooms."""
+
+from giestack.chat import wire
+from giestack.chat.storage import Rejected
+from giestack.visitor import Operator
+from tests.chat.people import ADMIN, ALICE, BOB, ChatCase, identity
+
+
+class ModerationTests(ChatCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.desk = self.chat.moderation
+        self.room = self.lobby
+        self.alice, self.bob = self.come(ALICE, self.room), self.come(BOB, self.room)
+
+    def test_who_may(self) -> None:
+        actor = identity(9, "admin", admin=True, impersonated_by="other")
+        for who, may in ((ADMIN, True), (Operator(), True), (ALICE, False), (actor, False)):
+            self.assertIs(self.desk.may(who), may)
+        for refused in (
+            self.desk.reports(ALICE),
+            self.desk.sanctions(ALICE),
+            self.desk.audited(ALICE),
+            self.desk.close_report(ALICE, 1),
+            self.desk.sanction(ALICE, "ban", "id2", None, None, ""),
+            self.desk.lift(ALICE, "ban", "id2", None),
+            self.desk.delete(ALICE, self.room, 1, ""),
+        ):
+            self.assertEqual(self.failureResultOf(refused, Rejected).value.code, "perm")
+
+    def test_reports_are_closed(self) -> None:
+        seq = self.bob.say(self.room, "rude").seq
+        self.alice.ask(wire.Report, room=self.room, ref=seq, reason="rude")
+        [row] = self.came(self.desk.reports(ADMIN))
+        self.came(self.desk.close_report(ADMIN, row.number))
+        self.assertEqual(list(self.came(self.desk.reports(ADMIN))), [])
+
+    def test_sanctions(self) -> None:
+        self.came(self.desk.sanction(Operator(), "ban", "id1", None, None, "spam"))
+        self.assertEqual(self.alice.closed, (wire.CLOSE_FORBIDDEN, "banned"))
+        self.came(self.desk.sanction(ADMIN, "mute", "id2", self.room, None, ""))
+        self.assert_refused(self.bob.say(self.room, "hi"), "muted")
+        found = self.came(self.desk.sanctions(ADMIN))
+        self.assertEqual(
+            {(one.act, one.person.id) for one in found}, {("ban", "id1"), ("mute", "id2")}
+        )
+        self.came(self.desk.lift(ADMIN, "ban", "id1", None))
+        self.came(self.desk.lift(ADMIN, "mute", "id2", self.room))
+        self.assertIsInstance(self.bob.say(self.room, "hi"), wire.Ok)
+        self.assertIsNone(self.come(ALICE).closed)
+        rows = self.came(self.desk.audited(ADMIN))
+        self.assertEqual(
+            [(row.action, row.by) for row in rows],
+            [
+                ("chat-unmute", "admin@example.org"),
+                ("chat-unban", "admin@example.org"),
+                ("chat-mute", "admin@example.org"),
+                ("chat-ban", "operator"),
+            ],
+        )
+        nobody = self.desk.sanction(ADMIN, "ban", "id404", None, None, "")
+        self.assertEqual(self.failureResultOf(nobody, Rejected).value.code, "bad")
+
+    def test_deleting_from_the_page(self) -> None:
+        seq = self.bob.say(self.room, "rude").seq
+        self.came(self.desk.delete(ADMIN, self.room, seq, "rude"))
+        self.tick()
+        self.assertEqual(self.alice.events()[-1].ref, seq)
