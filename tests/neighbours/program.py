@@ -44,6 +44,11 @@ def eventually(found: Callable[[], T], what: str, seconds: float = PATIENCE) -> 
         time.sleep(0.02)
 
 
+def allowed(seconds: float) -> float:
+    """What may take so many seconds where nobody else is at work takes longer elsewhere."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def free_port() -> int:
     """Return a port of 127.0.0.1 that nobody else will be given for the next minute.
 

@@ -15,6 +15,7 @@ from giestack.spawner.docker.making import EndedAtOnce
 from giestack.spawner.engine import Ended
 from tests.docker.fake_programs import IMAGE
 from tests.neighbours.docker import Dockerd, docker
+from tests.neighbours.program import allowed
 from tests.spawner.docker.fake_case import NAMES, EngineCase, container_of
 from tests.spawner.docker.suite import MB, DockerSuite, program
 from tests.spawner.engine_suite import launch_of
@@ -81,7 +82,7 @@ class EndTests(RealCase):
         await cause
         began = reactor.seconds()
         ended = await self.end_of()
-        self.assertLess(reactor.seconds() - began, 1)
+        self.assertLess(reactor.seconds() - began, allowed(1))
         return ended
 
     async def test_out_of_memory(self):

@@ -10,6 +10,7 @@ from giestack.spawner.docker.sessions import GRACE
 from giestack.spawner.engine import Ended, EngineError
 from tests.docker.fake_http import HANG, answers, late
 from tests.docker.fake_programs import IMAGE
+from tests.neighbours.program import allowed
 from tests.spawner.docker.fake_case import NAMES, FakeCase, container_of
 from tests.spawner.docker.suite import MB, program
 from tests.spawner.engine_suite import ALICE, launch_of
@@ -255,7 +256,7 @@ class EndTests(Things):
         began = reactor.seconds()
         self.fake.running.die(container_of(), 3)
         self.assertEqual(await self.end_of(), Ended(3, "ended with status 3"))
-        self.assertLess(reactor.seconds() - began, 1)
+        self.assertLess(reactor.seconds() - began, allowed(1))
         await engine.stop("s1", 1)
 
     async def test_out_of_memory(self):
