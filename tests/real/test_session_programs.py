@@ -6,6 +6,7 @@ The programs are stand-ins that need of a proxy what the real ones need.
 import json
 import socket
 import sys
+from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,8 @@ class HttpsTests(EtherCalcTests):
 
 
 class WrongTlsTests(SessionCase):
+    kinds: Collection[str] = ("stranger", "named", "old", "plain")
+
     def test_what_is_wrong_is_said(self):
         folder = self.galaxy.folder
         ca_file, _, signer = certificate(folder, "ca")
@@ -223,6 +226,8 @@ class WrongTlsTests(SessionCase):
             ("old", self.tls(old), ca_file, "has a certificate that has expired"),
             ("plain", [], ca_file, "does not speak TLS"),
         ):
+            if name not in self.kinds:
+                continue
             expected[name] = words
             profiles[name] = {
                 **ETHERCALC,
