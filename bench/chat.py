@@ -97,8 +97,9 @@ class Bench:
         began, before = time.monotonic(), contender.program.cpu()
         found = load.speak(_USUAL, self._options.seconds)
         used, lasted = contender.program.cpu() - before, time.monotonic() - began
-        if found.missing:
-            raise Failed(f"{contender.name}: {found.missing} deliveries are missing at the end")
+        if found.missing or found.refused:
+            lost = f"{found.missing} deliveries are missing, {found.refused} requests were refused"
+            raise Failed(f"{contender.name}: {lost}")
         result.p50.append(found.p50)
         result.p99.append(found.p99)
         result.core.append(used / lasted)
@@ -132,9 +133,10 @@ class Bench:
             found = load.speak(rate, self._options.step)
             if self._options.verbose:
                 print(f"{name}: {found}", flush=True)
-            if found.missing and not found.gaps:
+            said_so = found.gaps or found.refused
+            if found.missing and not said_so:
                 raise Failed(f"{name}: {found.missing} deliveries are missing at {rate:.0f}/s")
-            if not found.gaps and found.part >= _DELIVERED and found.p99 <= _LATE:
+            if not said_so and found.part >= _DELIVERED and found.p99 <= _LATE:
                 return found
         return None
 

@@ -7,9 +7,9 @@
 
 /* A message's text begins with its stamp, when it was due, between two of these; nothing else in
    a frame has one. About 65 characters, as people write. */
-#define MARK '@'
+#define MARK '#'
 #define DIGITS 16
-#define TEXT "@%016" PRIu64 "@ the mapping has ended, where are the BAM files?"
+#define TEXT "#%016" PRIu64 "# the mapping has ended, where are the BAM files?"
 
 static int begins(const char *text, size_t size, const char *with) {
   size_t length = strlen(with);
