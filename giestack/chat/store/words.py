@@ -3,6 +3,10 @@
 import re
 import unicodedata
 
+MOST_WORDS = 32
+"""How many words of a search count."""
+
+_LONGEST_WORD = 250
 _REPLACEMENT = "\ufffd"
 _word = re.compile(r"[^\W_]+").findall
 
@@ -34,9 +38,26 @@ def lowered(name: str) -> str:
 def words(text: str) -> list[str]:
     """Return the words of a text, each once, without case and accents.
 
-    What separates words are all characters but letters and digits, so that the parts of
-    ``reads/sample_1.fastq`` can be found.
+    All characters but letters and digits separate words, so that the parts of
+    ``reads/sample_1.fastq`` can be found. Very long ones are cut.
     """
     plain = unicodedata.normalize("NFKD", storable(text))
     plain = "".join([one for one in plain if not unicodedata.combining(one)]).casefold()
-    return list(dict.fromkeys(_word(plain)))
+    return list(dict.fromkeys(one[:_LONGEST_WORD] for one in _word(plain)))
+
+
+def fts5_query(text: str) -> str:
+    """Return an FTS5 query for all words of a text, the last one by its beginning; or "".
+
+    Each word is a quoted string, of which FTS5 itself makes words: nothing in it can be an
+    operator (https://www.sqlite.org/fts5.html section 3.1).
+    """
+    parts = [one for one in storable(text).split() if any(map(str.isalnum, one))][:MOST_WORDS]
+    quoted = " ".join('"' + one.replace('"', '""') + '"' for one in parts)
+    return quoted and quoted + "*"
+
+
+def tsquery(text: str) -> str:
+    """Return the same for PostgreSQL, to be cast to ``tsquery``; words have no quotes."""
+    quoted = " & ".join(f"'{one}'" for one in words(text)[:MOST_WORDS])
+    return quoted and quoted + ":*"
