@@ -4,6 +4,7 @@ A class that uses it derives from `StoreSuite` and a trial TestCase, and has `ne
 """
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,11 +24,16 @@ from giestack.chat.wire import FOR_EVER, Choices, Deleted, Edited, Message, Mode
 from giestack.database import DatabaseUnavailable
 from tests.threaded_clock import ThreadedClock
 
+if TYPE_CHECKING:
+    from twisted.trial.unittest import SynchronousTestCase as Case
+else:
+    Case = object
+
 HOUR = 3_600_000
 
 
-class StoreSuite:
-    """Three people, and one room of the configuration."""
+class StoreSuite(Case):
+    """Three people, and one room of the configuration; mixed into a SynchronousTestCase."""
 
     def new_store(self):
         """Return a store that has not been opened, on ``self.clock``."""
@@ -51,7 +57,7 @@ class StoreSuite:
 
     def get(self, deferred):
         """Return what a Deferred fires with, or raise what it fails with."""
-        results = []
+        results: list[Any] = []
         deferred.addBoth(results.append)
         while not results:
             self.clock.let_happen()

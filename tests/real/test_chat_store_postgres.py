@@ -8,7 +8,6 @@ from giestack.chat.store.store import ChatStore
 from tests.chat.store_suite import StoreSuite
 from tests.neighbours.postgres import postgres
 
-
 _numbers = count(1)
 
 

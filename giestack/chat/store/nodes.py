@@ -1,6 +1,6 @@
 """What this node tells others and hears of them; see `giestack.chat.store.wakeups`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from secrets import token_urlsafe
 from typing import Any
 
@@ -34,11 +34,14 @@ class Nodes:
 
     log = Logger()
 
-    def __init__(self, engines: Engines, database: Database, reactor: Any) -> None:
+    def __init__(
+        self, engines: Engines, database: Database, reactor: Any, now: Callable[[], int]
+    ) -> None:
         self.watcher: Watcher | None = None
         self._engines = engines
         self._database = database
         self._reactor = reactor
+        self._now = now
         self._node = token_urlsafe(8)
         self._lasts: dict[str, int] = {}
         self._looked_at: int | None = None
@@ -117,7 +120,7 @@ class Nodes:
         """Look for rooms that have moved, and do so again in a while."""
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        began = int(self._reactor.seconds() * 1000)
+        began = self._now()
         first = self._looked_at is None
         since = -1 if self._looked_at is None else self._looked_at - _SLACK_MS
 

@@ -66,7 +66,7 @@ class ChatStore:
             reactor,
             lambda connection, drafts: append(connection, self._words, drafts),
         )
-        self._nodes = Nodes(self._engines, self._reader, reactor)
+        self._nodes = Nodes(self._engines, self._reader, reactor, self._now)
         self._writer.observe = observe
         self._writer.stored = self._nodes.stored
 
