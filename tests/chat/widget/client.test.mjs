@@ -4,23 +4,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { createClient } from "../../../giestack/chat/widget/engine/client.js";
-import { Browser, settled } from "./fakes.mjs";
-import { Server } from "./server.mjs";
-
-export function begin(change = () => {}) {
-  const server = new Server();
-  change(server);
-  const browser = new Browser(server);
-  const tab = browser.tab();
-  const client = createClient(tab.options);
-  const events = [];
-  client.subscribe((...one) => events.push(one));
-  client.start();
-  const { clock } = browser;
-  const texts = (room = "r1") => client.state.rooms.get(room).messages.map((one) => one.text);
-  const kinds = (kind) => events.filter((one) => one[0] === kind);
-  return { server, browser, tab, client, events, clock, texts, kinds, state: client.state };
-}
+import { begin } from "./begin.mjs";
+import { settled } from "./fakes.mjs";
 
 test("offline is the first state, until one goes online", async () => {
   const { client, server, state } = begin((one) => (one.prefs.online = false));
@@ -95,7 +80,7 @@ test("a refused choice says why", async () => {
 
 test("an open room shows its newest, and earlier ones on request", async () => {
   const { client, server, texts, state } = begin((s) => {
-    for (let i = 1; i <= 120; i++) s.room && (s.clock = { time: 0 }, s.says("r1", `m${i}`));
+    for (let i = 1; i <= 120; i++) s.says("r1", `m${i}`);
   });
   await settled();
   await client.open("r1");
@@ -228,7 +213,6 @@ test("history that was forgotten leaves no hole to wait for", async () => {
 
 test("around a message far back, on from there, and back to the newest", async () => {
   const { client, server, texts, state } = begin((s) => {
-    s.clock = { time: 0 };
     for (let i = 1; i <= 300; i++) s.says("r1", `m${i}`);
   });
   await settled();
@@ -253,7 +237,6 @@ test("around a message far back, on from there, and back to the newest", async (
 
 test("while one looks at the past, what happens is counted and resumed after", async () => {
   const { client, server, clock, texts, state } = begin((s) => {
-    s.clock = { time: 0 };
     for (let i = 1; i <= 300; i++) s.says("r1", `m${i}`);
   });
   await settled();
@@ -272,7 +255,6 @@ test("while one looks at the past, what happens is counted and resumed after", a
 
 test("a page that was read before an edit does not undo it", async () => {
   const { client, server, clock } = begin((s) => {
-    s.clock = { time: 0 };
     for (let i = 1; i <= 80; i++) s.says("r1", `m${i}`);
   });
   await settled();
@@ -361,7 +343,6 @@ test("another user's marks are not taken", async () => {
 
 test("joining, creating, leaving", async () => {
   const { client, server, state } = begin((s) => {
-    s.clock = { time: 0 };
     s.says("r2", "before");
   });
   await settled();

@@ -55,7 +55,7 @@ class Socket {
 export class Server {
   epoch = "e1";
   user = { id: "me", name: "alice", role: "user" };
-  prefs = { opt_in: true, online: true };
+  prefs = { online: true };
   limits = { length: 100, rate_ms: 1000, burst: 5, frame: 65536, edit_ms: 900000 };
   status = 200;
   optInNeeded = false;
@@ -184,7 +184,7 @@ export class Server {
         room.read = Math.max(room.read, frame.seq);
         return ok({ unread: this.state(room).unread, mentions: 0 });
       case "search":
-        return ok({ events: room.events.filter((e) => e.text?.includes(frame.text)) });
+        return ok({ events: this.found(frame) });
       case "rooms":
         return ok({ rooms: [...this.rooms.values()].map((one) => this.state(one)) });
       case "people":
@@ -194,6 +194,11 @@ export class Server {
       default:
         return ok();
     }
+  }
+
+  found({ text, room }) {
+    const all = [...this.rooms.values()].filter((one) => !room || one.id === room);
+    return all.flatMap((one) => one.events).filter((e) => e.text?.includes(text));
   }
 
   resume(conn, marks) {

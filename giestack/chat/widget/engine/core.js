@@ -200,8 +200,9 @@ export function createCore(env) {
   }
 
   function chosen(prefs) {
+    const before = state.prefs;
     state.prefs = model.prefs = prefs;
-    if (tabs.leading) session.chosen(prefs);
+    if (tabs.leading) session.chosen(prefs, before);
     emit("phase");
   }
 

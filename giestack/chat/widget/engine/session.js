@@ -103,9 +103,10 @@ export function createSession(env, told) {
       clearTimeout(recent);
       connection.stop();
     },
-    // Something was chosen, here or elsewhere.
-    chosen(prefs) {
-      if (phase === "connected" && prefs.online !== false && prefs.opt_in !== false) return;
+    // Something was chosen, here or elsewhere. Where nobody has to opt in, nobody has.
+    chosen(prefs, before) {
+      const leaves = !prefs.online || (before.opt_in && !prefs.opt_in);
+      if (phase === "connected" && !leaves) return;
       connection.stop();
       check();
     },
