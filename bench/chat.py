@@ -86,58 +86,68 @@ class Bench:
             # What is new has not yet compiled and cached what it needs.
             load.speak(_USUAL / 3, 1)
             self._usual(load, contender, result)
-            best = self._ramp(load, contender.name)
+            best, cpu = self._ramp(load, contender)
             result.capacity.append(best.per_second / 1e3)
+            result.per_cpu.append(best.deliveries / cpu / 1e3)
             result.load.append(best.cpu)
             if contender.name == GIESTACK:
                 self._pages(load, contender, best.rate / 2)
             load.close()
 
     def _usual(self, load: Load, contender: Contender, result: Result) -> None:
-        began, before = time.monotonic(), contender.program.cpu()
-        found = load.speak(_USUAL, self._options.seconds)
-        used, lasted = contender.program.cpu() - before, time.monotonic() - began
+        began = time.monotonic()
+        found, cpu = self._speak(load, contender, _USUAL, self._options.seconds)
         if found.missing or found.refused:
             lost = f"{found.missing} deliveries are missing, {found.refused} requests were refused"
             raise Failed(f"{contender.name}: {lost}")
         result.p50.append(found.p50)
         result.p99.append(found.p99)
-        result.core.append(used / lasted)
-        result.delivery.append(used / found.deliveries * 1e6)
+        result.core.append(cpu / (time.monotonic() - began))
+        result.delivery.append(cpu / found.deliveries * 1e6)
         if found.stored_p50:
             result.stored.append(found.stored_p50)
 
-    def _ramp(self, load: Load, name: str) -> Spoken:
+    def _speak(
+        self, load: Load, contender: Contender, rate: float, seconds: float
+    ) -> tuple[Spoken, float]:
+        """What became of messages, and the seconds of CPU that the server has used."""
+        before = contender.program.cpu()
+        found = load.speak(rate, seconds)
+        cpu = contender.program.cpu() - before
+        if self._options.verbose:
+            print(f"{contender.name}: {found}", flush=True)
+        return found, cpu
+
+    def _ramp(self, load: Load, contender: Contender) -> tuple[Spoken, float]:
         """The last good step.
 
         :raises Failed: where there is none.
         """
-        good = self._step(load, name, _USUAL)
-        up = good is not None
         rate = _USUAL
-        while good is None and rate > _SLOWEST:
+        best = self._step(load, contender, rate)
+        up = best is not None
+        while best is None and rate > _SLOWEST:
             rate /= _STEP
-            good = self._step(load, name, rate)
+            best = self._step(load, contender, rate)
         while up and rate < _FASTEST:
             rate *= _STEP
-            found = self._step(load, name, rate)
-            if found is None:
+            step = self._step(load, contender, rate)
+            if step is None:
                 break
-            good = found
-        if good is None:
-            raise Failed(f"{name} can't keep up with {_SLOWEST:.0f} messages a second")
-        return good
+            best = step
+        if best is None:
+            raise Failed(f"{contender.name} can't keep up with {_SLOWEST:.0f} messages a second")
+        return best
 
-    def _step(self, load: Load, name: str, rate: float) -> Spoken | None:
+    def _step(self, load: Load, contender: Contender, rate: float) -> tuple[Spoken, float] | None:
         for _ in range(2):
-            found = load.speak(rate, self._options.step)
-            if self._options.verbose:
-                print(f"{name}: {found}", flush=True)
+            found, cpu = self._speak(load, contender, rate, self._options.step)
             said_so = found.gaps or found.refused
             if found.missing and not said_so:
-                raise Failed(f"{name}: {found.missing} deliveries are missing at {rate:.0f}/s")
+                lost = f"{found.missing} deliveries are missing at {rate:.0f} messages/s"
+                raise Failed(f"{contender.name}: {lost}")
             if not said_so and found.part >= _DELIVERED and found.p99 <= _LATE:
-                return found
+                return found, cpu
         return None
 
     def _pages(self, load: Load, contender: Contender, rate: float) -> None:

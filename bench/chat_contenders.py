@@ -81,7 +81,8 @@ class Ground:
         }
         with on_core(SERVER_CORE):
             giestack = start_giestack(self._programs, self._galaxy, {"chat": chat})
-        wait_for(lambda: get(port, "/", {})[0] == 200, "the chat", 20, giestack.program)
+        cookie = {"Cookie": self._galaxy.cookie}
+        wait_for(lambda: get(port, "/whoami", cookie)[0] == 200, "the chat", 20, giestack.program)
         return giestack, port
 
     def _flask(self) -> Contender:

@@ -27,6 +27,8 @@ class Result:
     """Everything measured of one chat, one value per round.
 
     :ivar capacity: thousands of deliveries per second in the last good step.
+    :ivar per_cpu: thousands of them per second of the server's CPU, which a busy machine leaves
+        as it is, nearly.
     :ivar load: the part of its core that the load has used then.
     :ivar p50: at 60,000 deliveries/s half of them are made within these ms.
     :ivar p99: 99 of 100 are.
@@ -38,6 +40,7 @@ class Result:
     """
 
     capacity: list[float] = field(default_factory=list)
+    per_cpu: list[float] = field(default_factory=list)
     load: list[float] = field(default_factory=list)
     p50: list[float] = field(default_factory=list)
     p99: list[float] = field(default_factory=list)
@@ -64,6 +67,7 @@ class Extras:
 
 _COLUMNS = {
     "capacity": ("capacity", "1000/s", 0),
+    "per_cpu": ("capacity", "1000/CPU s", 0),
     "p50": ("p50", "ms", 1),
     "p99": ("p99", "ms", 1),
     "delivery": ("delivery", "CPU µs", 2),
