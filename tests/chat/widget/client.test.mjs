@@ -78,6 +78,27 @@ test("a refused choice says why", async () => {
   assert.equal(state.prefs.do_not_disturb, true);
 });
 
+test("where nobody has to opt in, a choice breaks no connection", async () => {
+  const { client, server } = begin((s) => (s.prefs = { online: true, opt_in: false }));
+  await settled();
+  await client.setPrefs({ do_not_disturb: true });
+  server.tell({ t: "prefs", prefs: { online: true } });
+  await settled();
+  assert.equal(server.sockets.length, 1);
+});
+
+test("taking part no longer ends the connection", async () => {
+  const { client, server, state } = begin((s) => {
+    s.optInNeeded = true;
+    s.prefs = { online: true, opt_in: true };
+  });
+  await settled();
+  assert.equal(state.phase, "online");
+  await client.optOut();
+  await settled();
+  assert.deepEqual([state.phase, server.open.length], ["optin", 0]);
+});
+
 test("an open room shows its newest, and earlier ones on request", async () => {
   const { client, server, texts, state } = begin((s) => {
     for (let i = 1; i <= 120; i++) s.says("r1", `m${i}`);
