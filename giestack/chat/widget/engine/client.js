@@ -181,8 +181,8 @@ export function createClient(options) {
     join,
     leave,
     create,
-    send,
-    retry: (cid) => outbox.retry(cid),
+    send: (room, text, reply) => attended(send(room, text, reply)),
+    retry: (cid) => attended(outbox.retry(cid)),
     discard: (cid) => outbox.discard(cid),
     edit: (room, ref, text) => ask({ t: "edit", room, ref, text }, NO_AGAIN),
     remove: (room, ref, reason) => ask({ t: "del", room, ref, ...given({ reason }) }, NO_AGAIN),
@@ -206,6 +206,12 @@ export function createClient(options) {
     canWrite,
     mayEdit,
   };
+}
+
+// Who doesn't wait for it sees it in the list.
+function attended(promise) {
+  promise.catch(() => {});
+  return promise;
 }
 
 function given(fields) {

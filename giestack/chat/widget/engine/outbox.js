@@ -102,10 +102,7 @@ export class Outbox {
   }
 
   #watched(cid) {
-    const stored = new Promise((resolve, reject) => this.#waiters.set(cid, { resolve, reject }));
-    // Who doesn't care sees it in the list.
-    stored.catch(() => {});
-    return stored;
+    return new Promise((resolve, reject) => this.#waiters.set(cid, { resolve, reject }));
   }
 
   #share(op, item) {
