@@ -36,7 +36,8 @@
   async function attempt(seconds) {
     try {
       await begin();
-    } catch {
+    } catch (error) {
+      console.warn("The chat does not answer:", error);
       setTimeout(attempt, 1000 * seconds * (0.75 + Math.random() / 2), Math.min(seconds * 2, 600));
     }
   }

@@ -104,7 +104,13 @@ export function createComposer(ctx, { sent, toLog }) {
     client.setDraft(room.id, "");
     reply = null;
     renderMode();
-    client.send(room.id, text, answered).catch((error) => ctx.tell(ctx.refusal(error)));
+    const of = room;
+    client.send(of.id, text, answered).catch((error) => {
+      // Where it did not even begin to be sent, nothing of it is lost.
+      if (of.pending.some((one) => one.text === text)) return;
+      ctx.complain(error);
+      if (of === room && !input.value) { write(text); client.setDraft(of.id, text); }
+    });
     sent();
     input.focus();
   }

@@ -24,7 +24,7 @@ export function createFrame(ctx, windowTools = []) {
   const join = el("button", { type: "button", class: "button wide", onclick: () => openJoining(ctx) }, icon("plus"), texts.say("rooms.join"));
   const fallback = el("p", { class: "hint fallback", hidden: true }, texts.say("status.fallback"));
   const side = el("div", { class: "side" },
-    el("header", {}, el("h1", { tabindex: "-1" }, texts.say("chat")), status.node,
+    el("header", {}, el("h2", { tabindex: "-1" }, texts.say("chat")), status.node,
       el("span", { class: "tools" }, tool("search", "search.title", openSearch), tool("settings", "settings.title", openSettings))),
     list.node, fallback, el("footer", {}, join));
   const covered = el("div", { class: "screens", hidden: true });
@@ -41,7 +41,6 @@ export function createFrame(ctx, windowTools = []) {
     node.classList.toggle("short", entry.contentRect.height < 440);
     ctx.narrow = narrow;
     if (!narrow) choose();
-    roomView.log.resized();
   });
   width.observe(node);
 
@@ -113,7 +112,7 @@ export function createFrame(ctx, windowTools = []) {
     inRoom = false;
     if (ctx.narrow) client.close();
     render();
-    side.querySelector("[aria-current]")?.focus() ?? side.querySelector("h1").focus();
+    side.querySelector("[aria-current]")?.focus() ?? side.querySelector("h2").focus();
   }
 
   // Where the keyboard should be when nothing else has a claim to it.
@@ -122,7 +121,7 @@ export function createFrame(ctx, windowTools = []) {
     const touch = matchMedia("(pointer: coarse)").matches;
     if (!covered.hidden) { covered.firstChild?.focus({ preventScroll: true }); return; }
     if ((!ctx.narrow || inRoom) && client.state.current && !touch && roomView.composer.focus()) return;
-    side.querySelector("h1").focus({ preventScroll: true });
+    side.querySelector("h2").focus({ preventScroll: true });
   }
 
   function tell(words, act = null) {
@@ -151,7 +150,7 @@ export function createFrame(ctx, windowTools = []) {
 
   return {
     node, render, heard, focusHome, follow,
-    seen: () => { if (!ctx.narrow) choose(); roomView.log.resized(); roomView.log.settle(); },
+    seen: () => { if (!ctx.narrow) choose(); roomView.log.settle(); },
     openSettings: () => openSettings(ctx),
     end: () => width.disconnect(),
   };

@@ -8,12 +8,13 @@ const NEAR = 48;
 const EARLIER = 240;
 const MOST_SHOWN = 400;
 const NOTED_PEOPLE = 60;
+const QUIET = 1000;
 
 export function createLog(ctx, actions) {
   const { client, texts } = ctx;
   const places = new Map(); // what the view knows of each room: {cleared, since, first, notes, people}
   const nodes = new Map(); // key → {node, seen}
-  let room = null, atEnd = true, focused = null, wanted = null, loading = false;
+  let room = null, atEnd = true, focused = null, loading = false, quiet = null;
 
   const list = el("div", { class: "lines" });
   const top = el("div", { class: "top" });
@@ -22,6 +23,7 @@ export function createLog(ctx, actions) {
   const jump = el("button", { type: "button", class: "jump", hidden: true, onclick: () => toEnd() }, icon("down"), el("span", {}));
   const node = el("div", { class: "log-frame" }, scroller, jump);
   const plan = gathered(() => render());
+  new ResizeObserver(() => { if (atEnd) scroller.scrollTop = scroller.scrollHeight; }).observe(scroller);
 
   const place = (id) => {
     if (!places.has(id)) places.set(id, { cleared: 0, since: null, first: 0, notes: [], people: null });
@@ -34,12 +36,20 @@ export function createLog(ctx, actions) {
     list.replaceChildren();
     atEnd = true;
     focused = null;
+    hush();
     if (!room) return;
     const here = place(room.id);
     here.since = room.unread > 0 ? room.read : null;
     here.first = 0;
     scroller.setAttribute("aria-label", texts.say("log.label", { room: room.name }));
     render();
+  }
+
+  // What is fetched is not read aloud; what is said from now on is.
+  function hush() {
+    scroller.setAttribute("aria-live", "off");
+    clearTimeout(quiet);
+    quiet = setTimeout(() => scroller.setAttribute("aria-live", "polite"), QUIET);
   }
 
   function lines() {
@@ -56,7 +66,9 @@ export function createLog(ctx, actions) {
     for (const [key, one] of nodes) if (!keys.has(key)) { one.node.remove(); nodes.delete(key); }
     let next = list.firstChild;
     for (const line of wants) {
+      const old = nodes.get(line.key)?.node;
       const made = nodeOf(line);
+      if (next && old === next) next = made;
       if (made === next) next = next.nextSibling;
       else list.insertBefore(made, next);
     }
@@ -130,7 +142,8 @@ export function createLog(ctx, actions) {
   function load(ask) {
     if (loading) return;
     loading = true;
-    ask().catch(() => {}).finally(() => { loading = false; plan(); });
+    hush();
+    ask().catch(() => {}).finally(() => { loading = false; hush(); plan(); });
   }
 
   function toEnd() {
@@ -233,7 +246,6 @@ export function createLog(ctx, actions) {
     clear() { place(room.id).cleared = room.last; plan(); ctx.tell(texts.say("log.cleared")); },
     sent() { place(room.id).since = null; atEnd = true; if (room.atEnd === false) client.latest(room.id).catch(() => {}); render(); },
     forget() { for (const here of places.values()) here.people = null; },
-    resized() { if (atEnd) scroller.scrollTop = scroller.scrollHeight; },
     focusLast() { const last = list.querySelector(".message[tabindex='0']"); if (last) focusOn(last); return Boolean(last); },
   };
 }

@@ -59,7 +59,8 @@ const away = (href) => ({ href, target: "_blank", rel: "noopener noreferrer nofo
 
 // A link to a history, dataset or workflow; its title comes later, for those whom Galaxy tells it.
 function chip(found, written, ctx, children = null) {
-  const title = el("bdi", {}, written ?? children?.map((one) => one.text ?? "").join("") ?? found.href);
+  const words = written ?? children?.map((one) => one.text ?? "").join("") ?? "";
+  const title = el("bdi", {}, words && !/^https?:/.test(words) ? words : found.slug ?? ctx.texts.say(CHIP_WORDS[found.kind]));
   ctx.titles.title(found).then((text) => { if (text) title.textContent = text; }, () => {});
   return el("a", { class: "chip", ...away(found.href), title: ctx.texts.say(CHIP_WORDS[found.kind]) }, icon(CHIPS[found.kind]), title);
 }

@@ -29,7 +29,7 @@ export function createRoomList(ctx, choose) {
 
   function group(title, rooms, current) {
     const id = newId("group");
-    return el("section", { "aria-labelledby": id }, el("h2", { id }, title), el("ul", {}, rooms.map((room) => el("li", {}, entry(room, room.id === current)))));
+    return el("section", { "aria-labelledby": id }, el("h3", { id }, title), el("ul", {}, rooms.map((room) => el("li", {}, entry(room, room.id === current)))));
   }
 
   function entry(room, chosen) {

@@ -69,7 +69,7 @@ async function show(ctx, build, opened) {
   const enlarge = page ? null : iconButton("enlarge", texts.say("panel.enlarge"), () => { choices.set("enlarged", !choices.get("enlarged")); size(); }, { class: "tool enlarge" });
   const frame = createFrame(ctx, page ? [] : [enlarge, iconButton("close", texts.say("panel.close"), () => reveal(false))]);
   const bubble = page ? null : createBubble(ctx, () => reveal(!open));
-  const panel = page ? el("main", { class: "page" }, frame.node)
+  const panel = page ? el("main", { class: "page" }, el("h1", { class: "hidden" }, texts.say("chat")), frame.node)
     : el("section", { class: "panel", role: "dialog", "aria-label": texts.say("chat"), hidden: true, onkeydown: (event) => { if (event.key === "Escape" && !event.defaultPrevented) { event.preventDefault(); reveal(false); } } }, frame.node);
   const root = el("div", { class: "root", lang: texts.language, dir: texts.direction }, bubble?.node, panel);
 
