@@ -318,7 +318,7 @@ class ChatSocket(WebSocketServerProtocol):
         try:
             function(*arguments)
         except Exception:
-            self._failed(function.__name__)
+            self._failed(getattr(function, "__name__", "the chat"))
 
     def _failed(self, what: str) -> None:
         self._log.failure("a WebSocket failed: {what}", what=what)

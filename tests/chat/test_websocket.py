@@ -162,6 +162,23 @@ class HandshakeTests(SynchronousTestCase):
         client.lose()
         self.assertEqual(len(self.host.edge.pulse), 0)
 
+    def test_one_who_is_nobody_and_welcome(self) -> None:
+        client = self.host.connect(None)
+        client.shake_hands()
+        client.text(b"hello")
+        self.assertEqual((self.host.talks[0].heard, self.host.held), ([b"hello"], []))
+        client.lose()
+        self.assertEqual(self.host.talks[0].told, ["gone"])
+
+    def test_a_head_that_nobody_can_read(self) -> None:
+        def broken(socket: object) -> None:
+            raise ZeroDivisionError
+
+        self.patch(self.host.edge._socket, "processHandshake", broken)
+        client = self.host.connect()
+        self.assertEqual((client.aborted, client.take()), (True, b""))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_a_handshake_that_fails_here(self) -> None:
         def broken(request: object) -> None:
             raise ZeroDivisionError("secret")
@@ -374,6 +391,12 @@ class PulseTests(SocketCase):
         self.host.pass_time(1)
         self.assertEqual(self.client.read(), [Frame(PING, b"")])
 
+    def test_one_that_is_closing_is_not_asked(self) -> None:
+        self.host.pass_time(24)
+        self.talk.outlet.close(4403, "")
+        self.client.protocol.ask()
+        self.assertEqual([one.opcode for one in self.client.read()], [CLOSE])
+
     def test_anything_is_an_answer(self) -> None:
         for answer in (frame(b"", PONG), frame(b"hello"), frame(b"", PING), b"\x81"):
             self.client = self.open()
@@ -433,6 +456,16 @@ class SlowReaderTests(SocketCase):
         client.producer.resumeProducing()
         self.assertEqual(self.host.talks[-1].told, ["pause", "resume"])
 
+    def test_one_whose_welcome_was_read_in_time(self) -> None:
+        def welcome(outlet: Outlet) -> Talk:
+            outlet.pauseProducing()  # type: ignore[attr-defined]
+            outlet.resumeProducing()  # type: ignore[attr-defined]
+            return Talk(outlet)
+
+        self.host.welcome = welcome
+        self.open()
+        self.assertEqual(self.host.talks[-1].told, [])
+
     def test_one_who_leaves(self) -> None:
         self.client.producer.pauseProducing()
         self.client.lose()
@@ -466,6 +499,7 @@ class EndTests(SocketCase):
         self.client.send(frame(b"", CLOSE))
         self.assertTrue(self.client.closing)
         self.client.send(b"more and more")
+        self.client.protocol.dropConnection(abort=True)
         self.host.pass_time(int(LINGER))
         self.assertTrue(self.client.aborted)
         self.assertEqual(self.talk.told, ["gone"])
