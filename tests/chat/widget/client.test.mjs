@@ -37,6 +37,7 @@ test("whoami decides the phase", async () => {
     const { client, state } = begin(change);
     await settled();
     assert.equal(state.phase, phase);
+    if (phase === "loggedout") assert.equal(state.login, "https://galaxy.example/login");
     client.stop();
   }
 });
@@ -379,7 +380,9 @@ test("joining, creating, leaving", async () => {
   await client.leave("new");
   assert.equal(state.rooms.has("new"), false);
   await client.leave("r1");
+  await settled();
   assert.equal(state.rooms.get("r1").joined, false);
+  assert.deepEqual([...state.rooms.keys()], ["r1", "r2"]);
   await assert.rejects(client.open("nowhere"), { code: "noroom" });
 });
 

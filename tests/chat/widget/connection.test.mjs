@@ -265,6 +265,14 @@ test("a resume that is refused is asked again", async () => {
   assert.equal(state.phase, "online");
 });
 
+test("a room that is gone keeps nobody from the others", async () => {
+  const { client } = begin((s) => {
+    s.refuse = (frame) => (frame.t === "resume" ? { code: "noroom", message: "" } : null);
+  });
+  await settled();
+  assert.deepEqual((await client.search("x")).messages, []);
+});
+
 test("questions are asked again after a break, deeds are not", async () => {
   const { client, server, clock } = begin();
   await settled();

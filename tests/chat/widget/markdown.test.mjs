@@ -71,8 +71,9 @@ const CASES = [
   ["**https://x.example**", "<bold><a https://x.example/>https://x.example</a></bold>"],
   ["ftp://x.example http:// https://", "ftp://x.example http:// https://"],
   ["@alice: hi @bob.", "<@alice>: hi <@bob>."],
-  ["a@b.example @", "a@b.example @"],
-  ["@Jürgen_1-x @room!", "<@Jürgen_1-x> <@room>!"],
+  ["a@b.example @ @@x .@x /@x", "a@b.example @ @@x .@x /@x"],
+  ["@j.r_1-x @room! @Jürgen @a@b", "<@j.r_1-x> <@room>! @Jürgen @a@b"],
+  ["_@alice_ *@bob* @c_", "<italic><@alice></italic> <italic><@bob></italic> <@c_>"],
   ["`@alice`", "<code>@alice</code>"],
 ];
 

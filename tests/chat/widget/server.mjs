@@ -161,7 +161,8 @@ export class Server {
         return ok({ room: this.state(room) });
       case "leave":
         room.joined = false;
-        return ok();
+        this.tell({ t: "room", room: this.state(room), gone: true });
+        return ok({ room: this.state(room) });
       case "create":
         this.room("new", { name: frame.name ?? "", kind: frame.kind });
         return ok({ room: this.state(this.rooms.get("new")) });
@@ -249,15 +250,16 @@ export class Server {
   }
 
   whoami() {
-    if (this.status !== 200) return json(this.status, { error: "not-logged-in" });
+    const places = { galaxy_url: "https://galaxy.example", static: "static/abc" };
+    const login = "https://galaxy.example/login";
+    if (this.status !== 200) return json(this.status, { error: "not-logged-in", login, ...places });
     return json(200, {
       ...this.user,
       opt_in_needed: this.optInNeeded,
       prefs: this.prefs,
       impersonated: false,
       banned_until: this.bannedUntil,
-      galaxy_url: "https://galaxy.example",
-      static: "/giestack/chat/static/abc",
+      ...places,
     });
   }
 

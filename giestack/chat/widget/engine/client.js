@@ -104,12 +104,10 @@ export function createClient(options) {
   }
 
   async function leave(id) {
-    await ask({ t: "leave", room: id });
-    const room = model.rooms.get(id);
-    if (!room) return;
-    const { name, kind, persistent, last, locked, slow, owner } = room;
+    const { name, kind, persistent, last, locked, slow, owner } = roomOf(id);
     const left = { id, name, kind, persistent, last, locked, slow, owner };
-    core.share({ t: "room", room: left, gone: !persistent });
+    const { room = left } = await ask({ t: "leave", room: id });
+    core.share({ t: "room", room, gone: true });
   }
 
   async function create({ kind = "unlisted", name, user }) {

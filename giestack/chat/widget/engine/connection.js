@@ -118,7 +118,8 @@ export function createConnection(env, told) {
 
   function resumed(mine, frame) {
     mine.resuming = null;
-    if (frame.t === "ok") {
+    // One room that is gone is no reason to wait.
+    if (frame.t === "ok" || frame.code === "noroom" || frame.code === "perm") {
       mine.resumed = true;
       told.caughtUp(frame);
       return;

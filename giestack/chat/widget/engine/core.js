@@ -13,7 +13,7 @@ export const TYPING_LASTS = 5_000;
 
 const SHARED = [
   "phase", "reason", "retryAt", "transport", "me", "impersonated", "prefs", "galaxy_url", "static",
-  "banned_until",
+  "login", "banned_until",
 ];
 const OUT = new Set(["loggedout", "optin", "offline", "banned", "disabled"]);
 
@@ -30,6 +30,7 @@ export function createCore(env) {
     prefs: model.prefs,
     galaxy_url: null,
     static: null,
+    login: null,
     banned_until: null,
     impersonated: false,
     current: null,
@@ -207,7 +208,7 @@ export function createCore(env) {
   }
 
   function answer(frame) {
-    if (frame.t === "ok" && frame.room) share({ t: "room", room: frame.room });
+    if (frame.t === "ok" && frame.room?.joined) share({ t: "room", room: frame.room });
     if (requests.answer(frame) || typeof frame.id !== "string") return;
     tabs.post({ k: "answer", to: frame.id.split("-")[0], frame });
   }

@@ -6,7 +6,10 @@ const DEEPEST = 16;
 const LONGEST_URL = 2000;
 const PLAIN = /[^\\`*_~[\]@\nhH<]+/y;
 const URL_IN_TEXT = /https?:\/\/[^\s<>"`\\]+/iy;
-const NAME = /[\p{L}\p{N}](?:[\p{L}\p{N}._-]*[\p{L}\p{N}_-])?/uy;
+// As giestack/chat/mentions.py has them.
+const NAME = /[A-Za-z0-9._-]+/y;
+const NOT_BEFORE_NAME = /[\p{L}\p{N}.+/@-]/u;
+const NOT_AFTER_NAME = /[\p{L}\p{N}_@]/u;
 const PUNCTUATION = /[!-/:-@[-`{-~]/;
 const WORD = /[\p{L}\p{N}_]/u;
 const TYPES = { "*": "italic", _: "italic", "**": "bold", __: "bold", "~~": "strike" };
@@ -242,10 +245,21 @@ class Line {
   }
 
   #mention() {
-    const name = WORD.test(this.#before()) ? null : this.#matched(NAME, this.#at + 1);
+    const before = this.#before();
+    const found = NOT_BEFORE_NAME.test(before) ? null : this.#matched(NAME, this.#at + 1);
+    const after = found && this.#text[this.#at + 1 + found.length];
+    const whole = found && !(after && NOT_AFTER_NAME.test(after));
+    const name = whole && unended(found, before === "_" ? "._-" : ".-");
     if (name) this.#leaf({ type: "mention", name }, name.length + 1);
     else this.#say("@");
   }
+}
+
+// Marks at a name's end are the sentence's.
+function unended(name, marks) {
+  let end = name.length;
+  while (end > 0 && marks.includes(name[end - 1])) end -= 1;
+  return name.slice(0, end);
 }
 
 // Where runs of backticks begin, by their length, the last first.

@@ -110,7 +110,8 @@ export class Model {
   }
 
   #room({ room: state, gone }) {
-    if (gone) {
+    // The site's own rooms stay on the list, for coming back.
+    if (gone && !state.persistent) {
       this.rooms.delete(state.id);
       return [["rooms"], ["room", state.id]];
     }

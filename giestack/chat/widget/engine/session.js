@@ -42,7 +42,7 @@ export function createSession(env, told) {
     const [status, about] = await whoami(env);
     if (!running || mine !== checks) return;
     if (status === 200 && about?.id) decide(about, refused);
-    else if (status === 401) loggedOut();
+    else if (status === 401) loggedOut(about);
     else if (status === 403 || status === 404) {
       say("disabled", { reason: about?.error ?? null });
       later(POLL);
@@ -53,8 +53,8 @@ export function createSession(env, told) {
     }
   }
 
-  function loggedOut() {
-    say("loggedout", { me: null });
+  function loggedOut(about) {
+    say("loggedout", { me: null, ...places(about ?? {}) });
     later(POLL);
   }
 
@@ -65,8 +65,7 @@ export function createSession(env, told) {
       me: { id: about.id, name: about.name, role: about.role ?? "user" },
       prefs,
       impersonated: about.impersonated ?? false,
-      galaxy_url: about.galaxy_url ?? null,
-      static: about.static ?? null,
+      ...places(about),
       banned_until: about.banned_until || null,
     };
     if (about.banned_until) {
@@ -87,7 +86,7 @@ export function createSession(env, told) {
   }
 
   function ended(code, reason) {
-    if (code === 4401) loggedOut();
+    if (code === 4401) loggedOut(null);
     else check(reason || "forbidden");
   }
 
@@ -121,6 +120,12 @@ export function createSession(env, told) {
     send: (frame) => connection.send(frame),
     doubt: () => connection.doubt(),
   };
+}
+
+// Where things are; what was not said stays as it was known.
+function places(about) {
+  const names = ["galaxy_url", "static", "login"].filter((name) => about[name]);
+  return Object.fromEntries(names.map((name) => [name, about[name]]));
 }
 
 // [status, body]; status 0: no answer.
