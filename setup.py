@@ -6,7 +6,7 @@ from setuptools import find_packages, setup
 
 setup(
     name="giestack",
-    version="0.3.0",
+    version="0.4.0",
     description="An authenticating reverse proxy for Galaxy sites, in one Twisted application",
     long_description=Path(__file__).with_name("README.rst").read_text(encoding="utf-8"),
     long_description_content_type="text/x-rst",
@@ -16,7 +16,16 @@ setup(
     # twistd finds twisted/plugins in the checkout.
     package_dir={"": "."},
     packages=[*find_packages(include=["giestack", "giestack.*"]), "twisted.plugins"],
-    package_data={"giestack": ["py.typed", "site/templates/*", "site/static/*"]},
+    package_data={
+        "giestack": [
+            "py.typed",
+            "site/templates/*",
+            "chat/widget/*",
+            "chat/widget/engine/*",
+            "chat/widget/view/*",
+            "chat/widget/locale/*",
+        ]
+    },
     install_requires=[
         "Twisted[tls]>=26.10",
         "autobahn>=26.7.1",
@@ -51,7 +60,12 @@ setup(
             "websockets",
         ],
     },
-    entry_points={"console_scripts": ["giestack = giestack.cli:main"]},
+    entry_points={
+        "console_scripts": [
+            "giestack = giestack.cli:main",
+            "giestack-chat = giestack.chat_command:main",
+        ]
+    },
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Framework :: Twisted",

@@ -1,6 +1,7 @@
 """Puts giestack together: every part gets what it needs, and just that."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypedDict
@@ -9,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import LogLevel
 
+from giestack.chatting import Chatting, chat_of
 from giestack.database import DatabaseUnavailable
 from giestack.galaxy import Galaxy, NoHost
 from giestack.gate import Gate, no_entrance
@@ -29,6 +31,7 @@ from giestack.operations import ProxyOperations
 from giestack.ops.access_log import AccessLog
 from giestack.ops.admin import AdminSite
 from giestack.ops.audit_log import AuditLog
+from giestack.ops.chat_metrics import of_chat
 from giestack.ops.event_log import EventLog
 from giestack.ops.health import Readiness
 from giestack.ops.lag import ReactorLag
@@ -41,12 +44,13 @@ from giestack.parts import Giestack, Part
 from giestack.proxy.ask import Ask
 from giestack.proxy.decision import Decide
 from giestack.proxy.endpoints import Endpoints
-from giestack.proxy.front import AnswerLocally, Front, Limits, RefusalPage
+from giestack.proxy.front import AnswerLocally, Front, Limits, RefusalPage, TakeOver, nobody
 from giestack.proxy.head import GuardedNames
 from giestack.proxy.local import OwnPages
 from giestack.proxy.pool import Pool
 from giestack.proxy.trusted import TrustedPeers
 from giestack.reload import Changes, Reload, needs_restart
+from giestack.routing.chat_paths import in_chat_alone
 from giestack.routing.location import source_for
 from giestack.routing.maps import SessionMaps
 from giestack.routing.table import RouteTable
@@ -55,6 +59,7 @@ from giestack.settings.load import Loaded
 from giestack.settings.problems import SettingsError
 from giestack.settings.schema import Settings
 from giestack.site.api import Api
+from giestack.site.chat_resource import make_chat_site
 from giestack.site.demo import DemoLogins, DemoPage
 from giestack.site.pages import make_site
 from giestack.site.refusals import RefusalPages
@@ -78,6 +83,7 @@ class Rules(TypedDict):
     limits: Limits
     trusted: TrustedPeers
     scheme: bytes
+    take_over: TakeOver
 
 
 def assemble(
@@ -146,6 +152,11 @@ class Assembly:
                 self._host.api_key,
                 self._figures,
             )
+        self._chatting: Chatting | None = None
+        chat = chat_of(settings)
+        if chat is not None:
+            preference = self._galaxy.chat_preference if self._galaxy else None
+            self._chatting = Chatting(reactor, chat, self._audit_log, self._host.hold, preference)
         self._streams = Streams(reactor)
         self._operations = ProxyOperations(
             lambda: self._front,
@@ -153,26 +164,37 @@ class Assembly:
             self._spawner.entrances if self._spawner else tuple,
         )
         self._visits = Visits(traffic, self._audit_log, reactor, mask)
-        rules, api = self._rules(settings)
-        self._front = Front(
-            reactor,
-            pool=Pool(reactor, self._endpoints),
-            hold=self._host.hold,
-            watch=self._visits,
-            **rules,
-        )
-        self._front.when_draining.append(self._streams.end_all)
+        rules, chat_rules, api = self._rules(settings)
+        self._front = self._front_with(rules)
+        self._chat_front = None if chat is None else self._front_with(chat_rules)
         self._lag = ReactorLag(reactor)
         self._admin = AdminSite(
             reactor, readiness=self._readiness(), metrics=self._metrics(traffic).text
         )
         self._admin_listeners = Listeners(reactor, settings.admin.listen, self._admin)
         self._door = Door(reactor, reactor, settings.proxy.listen, self._front)
+        self._chat_door: Door | None = None
+        if chat is not None and self._chat_front is not None:
+            self._chat_door = Door(reactor, reactor, chat.listen, self._chat_front)
         self._configure(settings, api)
         self._add_parts()
         self.giestack.reopen_logs = self._reopen_logs
         if load is not None:
             self.giestack.reload = Reload(load, self.reconfigure, in_thread)
+
+    def _front_with(self, rules: Rules) -> Front:
+        """Make a front door; all of them end streams and conversations when they drain."""
+        front = Front(
+            self._reactor,
+            pool=Pool(self._reactor, self._endpoints),
+            hold=self._host.hold,
+            watch=self._visits,
+            **rules,
+        )
+        front.when_draining.append(self._streams.end_all)
+        if self._chatting is not None:
+            front.when_draining.append(self._chatting.chat.drain)
+        return front
 
     def _add_parts(self) -> None:
         """In the order of their start; the proxy's door opens last, and so it closes first."""
@@ -183,7 +205,9 @@ class Assembly:
             *logs,
             Part(self._lag.start, self._lag.stop),
             *([Part(self._spawner.open, self._spawner.close)] if self._spawner else ()),
+            *([Part(self._chatting.start, self._chatting.stop)] if self._chatting else ()),
             self._admin_listeners,
+            *([self._chat_door] if self._chat_door else ()),
             self._door,
         ):
             part.setServiceParent(self.giestack)
@@ -203,12 +227,21 @@ class Assembly:
         self._admin.configure(settings.admin.token, api.control())
         if self._spawner is not None and settings.spawner is not None:
             self._spawner.configure(spawner_of(settings.spawner), settings.galaxy.url or "")
+        chat = chat_of(settings)
+        if self._chatting is not None and chat is not None:
+            self._chatting.configure(chat)
         self._event_log.level = LogLevel.levelWithName(settings.log.level)
 
-    def _rules(self, settings: Settings) -> tuple[Rules, Api]:
-        """Make what the front door goes by, and the API, which the admin listener has too."""
-        proxy, policy = settings.proxy, access_policy(settings)
+    def _rules(self, settings: Settings) -> tuple[Rules, Rules, Api]:
+        """Make what the front doors go by: that of all and that of the chat alone; and the API.
+
+        The admin listener has the API too.
+        """
+        proxy, policy, chatting = settings.proxy, access_policy(settings), self._chatting
         links = links_of(settings, demo=self._demo_logins is not None)
+        if chatting is not None:
+            links = replace(links, chat=True, moderates=chatting.chat.moderates)
+            policy = replace(policy, chat=True)
         refusals = RefusalPages(links, self._reactor)
         host, demo, spawner = self._host, self._demo_logins, self._spawner
         places = ToolPlaces(prefix=proxy.interactivetools_prefix)
@@ -220,7 +253,13 @@ class Assembly:
             streams=self._streams,
             spawning=spawner,
             operations=self._operations,
+            chat=None if chatting is None else chatting.chat,
         )
+        chat_site = None
+        if chatting is not None:
+            chat_site = chatting.site(
+                refusals, self._streams, policy.origins, spawning=spawner is not None
+            )
         site = make_site(
             self._reactor,
             refusals,
@@ -230,6 +269,7 @@ class Assembly:
             demo=None if demo is None else DemoPage(refusals, demo),
             spawning=spawner,
             api=api,
+            chat=chat_site,
         )
         gate = Gate(
             self._table.locate,
@@ -249,8 +289,13 @@ class Assembly:
             "limits": limits_of(proxy),
             "trusted": TrustedPeers(proxy.trusted_proxies),
             "scheme": scheme_of(settings),
+            "take_over": chatting.take_over if chatting else nobody,
         }
-        return rules, api
+        chat_rules = rules.copy()
+        if chat_site is not None:
+            chat_rules["decide"] = Gate(in_chat_alone, host.check, host.standing, policy)
+            chat_rules["local"] = OwnPages(make_chat_site(self._reactor, chat_site), self._reactor)
+        return rules, chat_rules, api
 
     # Another configuration while giestack runs: first all that can fail, then all the rest.
 
@@ -271,10 +316,12 @@ class Assembly:
                 fresh = certificates[key]
                 if fresh is not None:
                     changes.prepare(key, partial(listeners.prepare, endpoints, fresh))
-            rules, api = self._rules(settings)
+            rules, chat_rules, api = self._rules(settings)
             changes.apply()
         self._configure(settings, api)
         self._front.configure(**rules)
+        if self._chat_front is not None:
+            self._chat_front.configure(**chat_rules)
         self.settings = settings
 
     def _open_files(
@@ -292,10 +339,13 @@ class Assembly:
         }
 
     def _doors(self, settings: Settings) -> Sequence[tuple[str, Listeners, Sequence[str]]]:
-        return (
+        doors: list[tuple[str, Listeners, Sequence[str]]] = [
             ("proxy.listen", self._door, settings.proxy.listen),
             ("admin.listen", self._admin_listeners, settings.admin.listen),
-        )
+        ]
+        if self._chat_door is not None and settings.chat is not None:
+            doors.append(("chat.listen", self._chat_door, settings.chat.listen))
+        return doors
 
     def _reopen_logs(self) -> None:
         for log in (self._access_log, self._audit_log, self._event_log):
@@ -314,6 +364,7 @@ class Assembly:
         )
 
     def _metrics(self, traffic: Traffic) -> Metrics:
+        chatting = self._chatting
         return Metrics(
             traffic=traffic,
             clients=self._front,
@@ -325,6 +376,9 @@ class Assembly:
             open_tunnels=lambda: self._front.tunnels,
             spawned=self._spawner,
             figures=lambda: self._figures,
+            chat=None
+            if chatting is None
+            else lambda: of_chat(chatting.chat, chatting.store, chatting.commits),
         )
 
 

@@ -16,6 +16,7 @@ from giestack.identity.entry_point import EntryPoint, EntryPointOwner
 from giestack.identity.galaxy import GalaxyDatabase
 from giestack.identity.last_action import LastAction
 from giestack.identity.ownership import Ownership, may_enter
+from giestack.identity.preference import Preferences
 from giestack.identity.rules import GalaxyPolicy
 from giestack.identity.sessions import Sessions
 from giestack.parts import Part
@@ -47,6 +48,7 @@ class Galaxy:
     :ivar check: tells who sends these cookies; see `Sessions.check`.
     :ivar entry_points: lists those of a visitor's unfinished jobs.
     :ivar api_key: finds a user's key to its API; see `ApiKeys.key_of`.
+    :ivar chat_preference: whether a user had switched chat on there, by id; None: not said.
     :ivar last_action: tells it who is at work.
     """
 
@@ -66,6 +68,7 @@ class Galaxy:
         self.check = self.sessions.check
         self.entry_points = self.tables.entry_points
         self.api_key = ApiKeys(self.database).key_of
+        self.chat_preference = Preferences(self.database).communication_server
         self._ownership = Ownership(self.tables, self.codec, reactor, ttl)
         # Opens nothing before there is something to write.
         writes = open_engine(galaxy.database_connection, writes=True)

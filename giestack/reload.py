@@ -29,7 +29,8 @@ FIXED = (
     "proxy.session_cache",
     "spawner.domain",
     "spawner.gie_plugins_directory",
-    "chat",
+    "chat.database",
+    "chat.enabled",
 )
 """Keys that are read at start only."""
 

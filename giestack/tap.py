@@ -87,6 +87,10 @@ class Options(UsageOptions):
             given["log.level"] = "debug"
         return given
 
+    def meant(self, loaded: Loaded) -> Loaded:
+        """What of a configuration is meant; here all of it."""
+        return loaded
+
 
 def whole(option: str, text: str) -> int:
     """The value of an option that is a whole number; ValueError that names the option."""
@@ -137,7 +141,7 @@ def _configured(reactor: Any, options: Options) -> Giestack:
         path = find_config(options["config"], os.environ, cwd)
 
     def read() -> Loaded:
-        return load(path, os.environ, cwd, overrides)
+        return options.meant(load(path, os.environ, cwd, overrides))
 
     loaded = read()
     for warning in loaded.warnings:

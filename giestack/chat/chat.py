@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from secrets import token_urlsafe
 from typing import Any
 
@@ -13,6 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from giestack.chat import wire
+from giestack.chat.about import About
 from giestack.chat.arriving import Arriving, NotWelcome, Preference
 from giestack.chat.client import Asker, Client
 from giestack.chat.conversation import ChatConversation
@@ -41,22 +41,6 @@ TRY_LATER = 1013
 """The close code where the store can't be reached (registered for RFC 6455)."""
 
 _OPEN_AGAIN = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What a visitor is to the chat.
-
-    :ivar opt_in_needed: whether they have to switch it on before they take part.
-    :ivar banned_until: ms since 1970 UTC; 0: not banned.
-    """
-
-    user: wire.User
-    prefs: wire.Choices
-    opt_in_needed: bool
-    banned_until: int
-    impersonated: bool
-    enabled: bool
 
 
 class Chat:
@@ -108,6 +92,14 @@ class Chat:
         self.requests = Requests(around)
         self._arriving = Arriving(around, preference)
         self.moderation = Moderation(around, self._arriving, self.requests.moderating)
+        self.moderates = self.moderation.may
+        self.reports = self.moderation.reports
+        self.close_report = self.moderation.close_report
+        self.sanctions = self.moderation.sanctions
+        self.sanction = self.moderation.sanction
+        self.lift = self.moderation.lift
+        self.delete = self.moderation.delete
+        self.audited = self.moderation.audited
         self._nodes = Nodes(around, self.requests)
         self._repeated = [
             self._every(TICK, self._tick),
@@ -115,6 +107,16 @@ class Chat:
             self._every(HOUSEKEEPING, self._keep_house),
         ]
         self._opening: Any = None
+
+    @property
+    def paused(self) -> int:
+        """Connections that read too slowly now."""
+        return sum(one.client.paused for one in self.clients)
+
+    @property
+    def people_here(self) -> int:
+        """People who have a connection now."""
+        return len(self._around.participants)
 
     def configure(self, rules: Rules) -> None:
         """Go by other rules from now on; the rooms are made to be as they say."""
@@ -248,7 +250,8 @@ class Chat:
     ) -> Deferred[wire.Ok | wire.Err]:
         """Carry out one request that has come by HTTP.
 
-        :param conn: the event stream of the same person that it belongs to, if any.
+        :param conn: the event stream of the same visitor that it belongs to, if any; the
+            Deferred fails with `LookupError` where there is none of that name.
         """
         return Deferred.fromCoroutine(self._answer(visitor, data, conn))
 
@@ -258,21 +261,21 @@ class Chat:
         except WireError as error:
             return self.requests.err(error.id, "bad", error.message)
         try:
-            asker = self._by_conn(visitor, conn) or await self._asker(visitor)
+            asker = self._by_conn(visitor, conn) if conn else await self._asker(visitor)
         except Rejected as rejected:
             return self.requests.err(request.id, rejected.code, rejected.message)
         except DatabaseUnavailable:
             return self.requests.err(request.id, "server", "Please try again.", 2000)
         return await self.requests.answer(asker, request)
 
-    def _by_conn(self, visitor: Identity, conn: str | None) -> Asker | None:
-        for one in self.clients if conn else ():
+    def _by_conn(self, visitor: Identity, conn: str) -> Asker:
+        for one in self.clients:
             asker = one.asker
-            if one.client.conn == conn and asker is not None:
-                identity = asker.identity
-                if identity.session_key == visitor.session_key:
-                    return asker
-        return None
+            if asker is None or one.client.conn != conn:
+                continue
+            if asker.identity.session_key == visitor.session_key:
+                return asker
+        raise LookupError("there is no such event stream")
 
     async def _asker(self, visitor: Identity) -> Asker:
         if not self.ready:
@@ -321,7 +324,6 @@ class Chat:
             opt_in_needed=rules.opt_in and not person.opt_in,
             banned_until=self._around.rooms.banned_until(person.id, self._around.now()),
             impersonated=visitor.impersonated_by is not None,
-            enabled=rules.enabled,
         )
 
     async def _person(self, visitor: Identity) -> Any:

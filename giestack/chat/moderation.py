@@ -29,33 +29,33 @@ class Moderation:
         self._arriving = arriving
         self._moderating = moderating
 
-    def may(self, who: Moderator) -> bool:
+    def may(self, by: Moderator) -> bool:
         """Whether somebody is a moderator; an administrator who acts as one is not."""
-        if isinstance(who, Operator):
+        if isinstance(by, Operator):
             return True
-        return who.impersonated_by is None and self._arriving.role(who) != "user"
+        return by.impersonated_by is None and self._arriving.role(by) != "user"
 
-    def reports(self, who: Moderator, limit: int = 50) -> Deferred[Sequence[ReportRow]]:
+    def reports(self, by: Moderator, limit: int = 50) -> Deferred[Sequence[ReportRow]]:
         """Open reports, the newest first."""
-        return self._do(who, lambda: self._around.store.reports(limit))
+        return self._do(by, lambda: self._around.store.reports(limit))
 
-    def close_report(self, who: Moderator, number: int) -> Deferred[None]:
+    def close_report(self, by: Moderator, number: int) -> Deferred[None]:
         """A report needs no more attention."""
-        return self._do(who, lambda: self._around.store.close_report(number, who.email))
+        return self._do(by, lambda: self._around.store.close_report(number, by.email))
 
-    def sanctions(self, who: Moderator) -> Deferred[Sequence[Sanction]]:
+    def sanctions(self, by: Moderator) -> Deferred[Sequence[Sanction]]:
         """All that are in force."""
-        return self._do(who, self._around.store.sanctions)
+        return self._do(by, self._around.store.sanctions)
 
     def audited(
-        self, who: Moderator, limit: int = 50, before: int | None = None
+        self, by: Moderator, limit: int = 50, before: int | None = None
     ) -> Deferred[Sequence[AuditRow]]:
         """Lines of the audit, the newest first; those before a number."""
-        return self._do(who, lambda: self._around.store.audited(limit, before))
+        return self._do(by, lambda: self._around.store.audited(limit, before))
 
     def sanction(
         self,
-        who: Moderator,
+        by: Moderator,
         act: Literal["mute", "ban"],
         user: str,
         room: str | None,
@@ -66,22 +66,22 @@ class Moderation:
 
         `Rejected` ``bad`` where there is nobody of that id.
         """
-        return self._do(who, lambda: self._sanction(who, act, user, room, until, reason))
+        return self._do(by, lambda: self._sanction(by, act, user, room, until, reason))
 
     def lift(
-        self, who: Moderator, act: Literal["mute", "ban"], user: str, room: str | None
+        self, by: Moderator, act: Literal["mute", "ban"], user: str, room: str | None
     ) -> Deferred[None]:
         """End a sanction."""
         undone: wire.Act = "unmute" if act == "mute" else "unban"
-        return self._do(who, lambda: self._sanction(who, undone, user, room, None, ""))
+        return self._do(by, lambda: self._sanction(by, undone, user, room, None, ""))
 
-    def delete(self, who: Identity, room: str, ref: int, reason: str) -> Deferred[None]:
+    def delete(self, by: Identity, room: str, ref: int, reason: str) -> Deferred[None]:
         """Delete a message."""
-        return self._do(who, lambda: self._delete(who, room, ref, reason))
+        return self._do(by, lambda: self._delete(by, room, ref, reason))
 
-    def _do(self, who: Moderator, what: Callable[[], Awaitable[T]]) -> Deferred[T]:
+    def _do(self, by: Moderator, what: Callable[[], Awaitable[T]]) -> Deferred[T]:
         async def done() -> T:
-            if not self.may(who):
+            if not self.may(by):
                 raise Rejected("perm", "Only moderators may do that.")
             return await what()
 
@@ -89,7 +89,7 @@ class Moderation:
 
     async def _sanction(
         self,
-        who: Moderator,
+        by: Moderator,
         act: wire.Act,
         user: str,
         room: str | None,
@@ -100,26 +100,27 @@ class Moderation:
         target = (await around.store.people([user])).get(user)
         if target is None:
             raise Rejected("bad", "There is nobody of that id.")
-        by = who.username or who.email
-        await self._moderating.sanction(act, target, room, until, by, why)
+        name = by.username or by.email
+        await self._moderating.sanction(act, target, room, until, name, why)
         detail: dict[str, object] = {"user": user, "until": until, "reason": why}
-        await self._noted(act, who, room, target, detail)
+        await self._noted(act, by, room, target, detail)
 
     async def _noted(
         self,
         act: wire.Act,
-        who: Moderator,
+        by: Moderator,
         room: str | None,
         target: Person | None,
         detail: dict[str, object],
     ) -> None:
         name = None if target is None else target.name
-        await self._moderating.note(f"chat-{act}", who.email, room, name, detail)
-        self._around.audit(f"chat-{act}", who, room=room, target=name, reason=detail.get("reason"))
+        await self._moderating.note(f"chat-{act}", by.email, room, name, detail)
+        reason = detail.get("reason")
+        self._around.audit(f"chat-{act}", by, room=room, target=name, reason=reason)
 
-    async def _delete(self, who: Identity, room: str, ref: int, reason: str) -> None:
-        person = await self._arriving.person(who)
+    async def _delete(self, by: Identity, room: str, ref: int, reason: str) -> None:
+        person = await self._arriving.person(by)
         state = await self._around.store.state(person, room)
         known = self._around.rooms.know(state)
         await self._moderating.delete(known, person, ref, reason)
-        await self._noted("del", who, room, None, {"ref": ref, "reason": reason})
+        await self._noted("del", by, room, None, {"ref": ref, "reason": reason})

@@ -33,6 +33,7 @@ def demo_settings(port: int = 8800, containers: Containers | None = None) -> dic
             "session_maps": ["interactivetools_map.sqlite"],
         },
         "spawner": _processes() if containers is None else _containers(containers),
+        "chat": {"listen": [], "rooms": ["Help", "Genome Annotation", "RNA-Seq"]},
         "admin": {"listen": []},
         "data_dir": "var",
     }

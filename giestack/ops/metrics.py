@@ -81,8 +81,8 @@ class Metrics:
 
     ``routes`` is by the source's name, which must hold no secret; it is read anew each time, so
     sources may come and go. ``logs`` is by the log's name. ``open_tunnels`` counts the tunnels
-    that are open now. ``figures`` gives what Docker's engines count, by the engine's name. What
-    is None is left out.
+    that are open now. ``figures`` gives what Docker's engines count, by the engine's name;
+    ``chat`` makes those of the chat. What is None is left out.
     """
 
     def __init__(
@@ -98,6 +98,7 @@ class Metrics:
         open_tunnels: Callable[[], int] | None = None,
         spawned: SpawnedSessions | None = None,
         figures: Callable[[], Mapping[str, EngineFigures]] | None = None,
+        chat: Callable[[], Iterable[Metric]] | None = None,
     ) -> None:
         self._traffic = traffic
         self._clients = clients
@@ -108,6 +109,7 @@ class Metrics:
         self._logs = logs or {}
         self._spawned = spawned
         self._figures = figures
+        self._chat = chat
         self._open_tunnels = open_tunnels
         self._registry = CollectorRegistry()
         self._registry.register(_Collected(self._collect))
@@ -127,6 +129,8 @@ class Metrics:
             yield from of_sessions(self._spawned)
         if self._figures is not None:
             yield from of_engines(self._figures())
+        if self._chat is not None:
+            yield from self._chat()
         dropped = CounterMetricFamily(
             "giestack_log_dropped_lines", "Log lines that were never written.", labels=["log"]
         )

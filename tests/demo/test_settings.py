@@ -67,7 +67,8 @@ class SettingsTests(SynchronousTestCase):
         _, settings = self.load(new_folder(self), 8900)
         self.assertEqual(settings.proxy.listen, ("tcp:8900:interface=127.0.0.1",))
         self.assertEqual(settings.admin.listen, ())
-        self.assertIsNone(settings.chat)
+        assert settings.chat is not None
+        self.assertEqual(settings.chat.listen, ())
         self.assertEqual(settings.galaxy.url, "http://127.0.0.1:8900/")
 
     def test_starts_jupyterlab_as_a_process(self):
