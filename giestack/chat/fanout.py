@@ -6,13 +6,13 @@ time doubles, up to `LONGEST`, as long as it catches more than one message, and 
 as it does not.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from giestack.chat.outlet import Batch
-from giestack.chat.rooms import Heard, Room
+from giestack.chat.rooms import Heard, Room, batch_for
 
 LONGEST = 0.005
 """Seconds that a message waits for others at most."""
@@ -112,9 +112,14 @@ class _Outgoing:
 
 def send(hearers: Collection[H], events: Sequence[Heard]) -> None:
     """Send to all of them; the same bytes but for the authors' own clients."""
-    batch = Batch([one.text for one in events])
-    authors = {one.author for one in events if one.own}
-    own = {one: Batch([event.for_(one) for event in events]) for one in authors}
-    get: Callable[[str, Batch], Batch] = own.get
+    common = batch_for("", events)
+    authors = {one.author for one in events}
+    own: dict[str, Batch] = {}
     for hearer in list(hearers):
-        hearer.send(get(hearer.person, batch))
+        person = hearer.person
+        if person not in authors:
+            hearer.send(common)
+            continue
+        if person not in own:
+            own[person] = batch_for(person, events)
+        hearer.send(own[person])

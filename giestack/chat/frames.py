@@ -98,24 +98,38 @@ def written(value: Any) -> bytes:
 
 
 def _compact(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return _encode(value).encode()
+
+
+_AS_THEY_ARE = frozenset((str, int, bool))
 
 
 def _plain(value: Any) -> Any:
     kind: Any = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
     if is_dataclass(kind):
         found = {"t": _NAMES[kind]} if kind in _NAMES else {}
-        for one in fields(kind):
-            inner = getattr(value, one.name)
+        for key, name, usual in _WRITTEN.get(kind) or _written_fields(kind):
+            inner = getattr(value, name)
             # Choices that are not made are None, and False is one.
-            if inner is not None and not (inner is False and one.default is False):
-                found[_key(one)] = _plain(inner)
+            if inner is not None and not (inner is False and usual is False):
+                found[key] = inner if type(inner) in _AS_THEY_ARE else _plain(inner)
         return found
     if isinstance(value, (tuple, list)):
         return [_plain(one) for one in value]
     if isinstance(value, Mapping):
         return {key: _plain(one) for key, one in value.items()}
     return value
+
+
+_WRITTEN: dict[type, list[tuple[str, str, Any]]] = {}
+
+
+def _written_fields(kind: Any) -> list[tuple[str, str, Any]]:
+    """For each field: its name in JSON and here, and its default."""
+    found = _WRITTEN[kind] = [(_key(one), one.name, one.default) for one in fields(kind)]
+    return found
 
 
 def _key(one: Field[Any]) -> str:
@@ -125,7 +139,7 @@ def _key(one: Field[Any]) -> str:
 def _object(data: bytes | str) -> dict[str, Any]:
     try:
         text = data.decode() if isinstance(data, bytes) else data
-        found = json.loads(text, parse_constant=_no_number)
+        found = _decode(text)
         # Half of a surrogate pair can be written in JSON, and nowhere be passed on.
         text.encode()
     except (ValueError, RecursionError):
@@ -137,6 +151,11 @@ def _object(data: bytes | str) -> dict[str, Any]:
 
 def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
+
+
+# Made once: making them costs more than a message.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_decode = json.JSONDecoder(parse_constant=_no_number).decode
 
 
 _Fields = list[tuple[str, str, Read, bool]]

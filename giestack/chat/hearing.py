@@ -7,8 +7,8 @@ from twisted.logger import Logger
 
 from giestack.chat.client import Client
 from giestack.chat.fanout import Fanout
-from giestack.chat.outlet import Batch, batch
-from giestack.chat.rooms import RING, Heard, Room, heard
+from giestack.chat.outlet import batch
+from giestack.chat.rooms import RING, Heard, Room, batch_for, heard
 from giestack.chat.storage import Store
 from giestack.chat.wire import Gap
 from giestack.database import DatabaseUnavailable
@@ -140,7 +140,7 @@ class Hearing:
                 client.behind[room] = room.last
             elif missed:
                 some = _portion(missed)
-                client.send(Batch([event.for_(client.person) for event in some]))
+                client.send(batch_for(client.person, some))
                 client.behind[room] = some[-1].seq
             elif after >= room.last:
                 del client.behind[room]

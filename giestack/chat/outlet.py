@@ -16,16 +16,19 @@ class Batch:
 
     __slots__ = ("_events", "_frames", "texts")
 
-    def __init__(self, texts: Sequence[bytes]) -> None:
+    def __init__(self, texts: Sequence[bytes], frames: bytes | None = None) -> None:
+        """
+        :param frames: what `frames` is to be, where it is made already.
+        """
         self.texts = texts
-        self._frames: bytes | None = None
+        self._frames = frames
         self._events: bytes | None = None
 
     @property
     def frames(self) -> bytes:
         """As unmasked WebSocket text frames (RFC 6455 section 5.2)."""
         if self._frames is None:
-            self._frames = b"".join([_head(len(one)) + one for one in self.texts])
+            self._frames = b"".join([framed(one) for one in self.texts])
         return self._frames
 
     @property
@@ -41,12 +44,14 @@ def batch(*frames: Any) -> Batch:
     return Batch([written(one) for one in frames])
 
 
-def _head(size: int) -> bytes:
+def framed(text: bytes) -> bytes:
+    """Return a text as one unmasked WebSocket frame (RFC 6455 section 5.2)."""
+    size = len(text)
     if size < _SHORT:
-        return bytes((0x81, size))
+        return b"\x81%c%b" % (size, text)
     if size < _MEDIUM:
-        return b"\x81\x7e" + size.to_bytes(2, "big")
-    return b"\x81\x7f" + size.to_bytes(8, "big")
+        return b"\x81\x7e%b%b" % (size.to_bytes(2, "big"), text)
+    return b"\x81\x7f%b%b" % (size.to_bytes(8, "big"), text)
 
 
 class Outlet(Protocol):
