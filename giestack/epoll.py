@@ -62,9 +62,14 @@ class _Eager(tcp.Connection):
             sent = 0 if self._tempDataBuffer else self._try_to_send(bytes)
             if sent != size:
                 super().write(bytes[sent:])
-        elif size + self._tempDataLen > self.bufferSize:
-            super().write(bytes)
-        elif size:
+            return
+        if size + self._tempDataLen > self.bufferSize:
+            # Only what the kernel does not take is too much: there the producer is to pause.
+            self.send_now()
+            if self.dataBuffer:
+                super().write(bytes)
+                return
+        if size:
             if not self._tempDataBuffer:
                 self.reactor.send_later(self)
             self._tempDataBuffer.append(bytes)

@@ -202,6 +202,16 @@ class WriteTests(EagerCase):
         self.until(lambda: server.resumed, "resumeProducing")
         server.transport.unregisterProducer()
 
+    def test_much_in_one_turn_is_no_reason_to_pause(self):
+        """As long as the kernel has room for it."""
+        peer, server = self.accepted()
+        server.transport.registerProducer(server, True)
+        for _ in range(100):
+            server.transport.write(b"y" * 1000)
+        self.assertEqual(server.paused, 0)
+        self.assertEqual(len(self.read(peer, 100_000)), 100_000)
+        server.transport.unregisterProducer()
+
     def test_no_room_at_all(self):
         peer, server = self.accepted()
         filled = 0

@@ -123,7 +123,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-_WRITTEN: dict[type, list[tuple[str, str, Any]]] = {}
+_WRITTEN: dict[Any, list[tuple[str, str, Any]]] = {}
 
 
 def _written_fields(kind: Any) -> list[tuple[str, str, Any]]:
