@@ -184,21 +184,25 @@ def _port_of(settings: Settings) -> int:
 
 
 def alone(loaded: Loaded) -> Loaded:
-    """Leave out of a configuration whatever is not the chat's, and say what keeps people out."""
-    settings, warnings = loaded.settings, list(loaded.warnings)
+    """Leave out of a configuration whatever is not the chat's, and say what keeps people out.
+
+    :raises SettingsError: where the chat is switched off: nothing would be left.
+    """
+    settings = loaded.settings
+    if settings.chat is None or not settings.chat.enabled:
+        text = "is false (enable_communication_server in Galaxy's file): there is nothing to start"
+        raise SettingsError((Problem("chat.enabled", text),), loaded.warnings)
     proxy = replace(settings.proxy, listen=(), session_maps=(), services=())
-    if settings.chat is not None and not settings.chat.enabled:
-        text = "the chat is switched off (enable_communication_server): it lets nobody in"
-        warnings.append(Problem("chat.enabled", text))
+    warnings = [
+        one for one in loaded.warnings if one.path.partition(".")[0] not in ("proxy", "spawner")
+    ]
     if settings.galaxy.url is None:
         text = (
             "is not known: only the chat's own page works, not the bubble on Galaxy's pages. Set "
             "galaxy_infrastructure_url in Galaxy's file to the address that people use"
         )
         warnings.append(Problem("galaxy.url", text))
-    others = ("proxy", "spawner")
-    kept = tuple(one for one in warnings if one.path.partition(".")[0] not in others)
-    return Loaded(replace(settings, proxy=proxy, spawner=None), kept)
+    return Loaded(replace(settings, proxy=proxy, spawner=None), tuple(warnings))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -246,4 +250,5 @@ def _serve(command: Command, given: dict[str, object]) -> None:
         "giestack",
         options,
     )
+    twistd.postOptions()
     runApp(twistd)

@@ -213,14 +213,20 @@ class SettingsTests(ChatCommandCase):
         self.assertEqual(len(error.problems), 1)
         self.assertIn("chat: does not start while galaxy.id_secret is", str(error))
 
-    def test_what_keeps_people_out_is_said(self) -> None:
+    def test_nothing_to_warn_of(self) -> None:
         self.write(CHATTING)
         self.assertEqual(self.loaded().warnings, ())
+
+    def test_galaxys_address_is_not_known(self) -> None:
+        self.write(GALAXYS.replace("galaxy_infrastructure_url", "brand"))
+        self.assertEqual([one.path for one in self.loaded().warnings], ["galaxy.url"])
+
+    def test_switched_off(self) -> None:
         self.write(
-            "galaxy: {id_secret: a-secret-for-tests, enable_communication_server: false}",
+            GALAXYS.replace("interactivetools_enable: true", "enable_communication_server: false")
         )
-        found = [one.path for one in self.loaded().warnings]
-        self.assertEqual(found, ["chat.enabled", "galaxy.url"])
+        error = self.assertRaises(SettingsError, self.loaded)
+        self.assertIn("chat.enabled: is false (enable_communication_server", str(error))
 
 
 class OwnFileTests(ChatCommandCase):
@@ -291,6 +297,7 @@ class MainTests(ChatCommandCase):
         self.assertTrue(config["nodaemon"])
         self.assertEqual(config["pidfile"], "")
         self.assertEqual(config.loadedPlugins[config.subCommand].module, "giestack.tap")
+        self.assertTrue(callable(config["logger"]))
 
     def test_what_the_service_is_told(self) -> None:
         file = self.write(CHATTING)
