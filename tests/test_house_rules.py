@@ -124,6 +124,7 @@ UNTESTED = {
     "giestack/chat/about.py",
     "giestack/chat/client.py",
     "giestack/chat/storage.py",
+    "giestack/chat/store/append.py",
     "giestack/chat/store/event_rows.py",
     "giestack/chat/store/order.py",
     "giestack/chat/store/people.py",

@@ -32,6 +32,17 @@ else:
 HOUR = 3_600_000
 
 
+def answer_of(clock, deferred):
+    """Let things happen until a Deferred has fired; return its result, or raise why it failed."""
+    results: list[Any] = []
+    deferred.addBoth(results.append)
+    while not results:
+        clock.let_happen()
+    if isinstance(results[0], Failure):
+        results[0].raiseException()
+    return results[0]
+
+
 class StoreSuite(Case):
     """Three people, and one room of the configuration; mixed into a SynchronousTestCase."""
 
@@ -57,13 +68,7 @@ class StoreSuite(Case):
 
     def get(self, deferred):
         """Return what a Deferred fires with, or raise what it fails with."""
-        results: list[Any] = []
-        deferred.addBoth(results.append)
-        while not results:
-            self.clock.let_happen()
-        if isinstance(results[0], Failure):
-            results[0].raiseException()
-        return results[0]
+        return answer_of(self.clock, deferred)
 
     def assertRejected(self, code, deferred):
         with self.assertRaises(Rejected) as caught:

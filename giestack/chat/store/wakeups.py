@@ -76,7 +76,7 @@ def read_payload(payload: str, epoch: str, node: str) -> dict[str, int] | Signal
             kind, teller, body = found["s"]
             return Signal(kind=str(kind), node=str(teller), body=dict(body))
         return {str(id): int(last) for id, last in found["m"].items()}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
         return None
 
 

@@ -186,8 +186,8 @@ class Writer:
                 self._under_way = len(jobs)
             if not jobs:
                 break
-            jobs = [job for job in jobs if not job.answer.called]
-            for done in self._transactions(jobs):
+            wanted = [job for job in jobs if not job.answer.called]
+            for done in self._transactions(wanted) if wanted else ():
                 self._reactor.callFromThread(self._done, *done)
             self._under_way = 0
         self._reactor.callFromThread(self._ended)
@@ -245,7 +245,7 @@ class Writer:
     # In the reactor again.
 
     def _done(self, jobs: list[_Job], results: list[Any], seconds: float) -> None:
-        if not (results and isinstance(results[0], Failure)):
+        if not isinstance(results[0], Failure):
             self.batches += 1
             self.observe(seconds)
         outcomes: dict[bool, list[Any]] = {False: [], True: []}

@@ -15,6 +15,7 @@ from giestack.chat.store.upgrades import STEPS, SchemaTooNew, upgrade
 from giestack.chat.wire import FOR_EVER
 from giestack.database import DatabaseUnavailable
 from tests.chat.store.test_engines import new_path
+from tests.chat.store_suite import answer_of
 from tests.threaded_clock import ThreadedClock
 
 FROZEN = Path(__file__).parent.parent.parent / "data" / "chat"
@@ -140,11 +141,7 @@ class FrozenFileTests(SynchronousTestCase):
         store = ChatStore(f"sqlite:///{path}", clock)
 
         def get(deferred):
-            results = []
-            deferred.addBoth(results.append)
-            while not results:
-                clock.let_happen()
-            return results[0]
+            return answer_of(clock, deferred)
 
         get(store.open())
         ann, bob = [
