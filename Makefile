@@ -2,9 +2,9 @@
 
 python := .venv/bin/python
 neighbours := postgresql chromium docker.io iptables iproute2 busybox-static podman runc \
-  containernetworking-plugins docker-registry mmdebstrap
+  containernetworking-plugins docker-registry mmdebstrap nodejs
 
-.PHONY: demo demo-image test bench bench-sessions bench-spawners soak fuzz lint clean
+.PHONY: demo demo-image test bench bench-sessions bench-spawners bench-chat soak fuzz lint clean
 
 demo:  ## a running giestack with a JupyterLab to try it on: http://127.0.0.1:8800/giestack/demo
 	@tools/prepare.sh --extras demo
@@ -37,6 +37,10 @@ bench-spawners:  ## from the click to JupyterLab in a container, beside JupyterH
 	@tools/prepare.sh --packages "docker.io $(shell command -v npm >/dev/null || echo npm)"
 	@$(MAKE) --no-print-directory demo-image
 	@$(python) -m bench.spawners
+
+bench-chat:  ## the chat beside Flask-SocketIO on eventlet and Node's ws: capacity, latency, memory
+	@tools/prepare.sh --packages "gcc libc6-dev $(shell command -v npm >/dev/null || echo npm)"
+	@$(python) -m bench.chat
 
 soak:  ## 200,000 requests and 5,000 tunnels; memory and descriptors afterwards
 	@tools/prepare.sh
