@@ -6,9 +6,10 @@ from typing import Protocol
 from autobahn.twisted.websocket import WebSocketServerFactory
 from twisted.internet.interfaces import IReactorTime
 
+from giestack.chat.at_rest import AT_REST
 from giestack.chat.outlet import Conversation, Outlet
 from giestack.chat.pulse import Pulse
-from giestack.chat.websocket import AT_REST, LINGER, ChatSocket
+from giestack.chat.websocket import LINGER, ChatSocket
 from giestack.chat.wire import SUBPROTOCOL
 from giestack.visitor import Anonymous, Identity
 

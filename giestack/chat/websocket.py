@@ -11,7 +11,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
-from autobahn.websocket.protocol import TrafficStats
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.interfaces import IDelayedCall, IPushProducer
 from twisted.internet.protocol import connectionDone
@@ -19,6 +18,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from giestack.chat.at_rest import slim
 from giestack.chat.outlet import Batch, Conversation, batch
 from giestack.chat.wire import (
     CLOSE_FLOOD,
@@ -65,69 +65,6 @@ class _Unheard:
 
 
 _UNHEARD = _Unheard()
-
-_LET_GO = frozenset(
-    (
-        "_visitor",
-        "_wskey",
-        "http_headers",
-        "http_request_data",
-        "http_request_host",
-        "http_request_params",
-        "http_request_path",
-        "http_request_uri",
-        "http_response_data",
-        "http_status_line",
-        "send_queue",
-        "trafficStats",
-        "utf8validator",
-        "websocket_extensions",
-        "websocket_extensions_in_use",
-        "websocket_origin",
-        "websocket_protocol_in_use",
-        "websocket_protocols",
-    )
-)
-"""What an open connection never looks at again; for some of it the class has a stand-in."""
-
-AT_REST: dict[str, object] = {
-    "_perMessageCompress": None,
-    "autoPingPending": None,
-    "autoPingPendingCall": None,
-    "autoPingPendingSent": None,
-    "autoPingPendingSeq": 0,
-    "autoPingTimeoutCall": None,
-    "closeHandshakeTimeoutCall": None,
-    "closedByMe": False,
-    "connected": 1,
-    "current_frame": None,
-    "data": b"",
-    "droppedByMe": False,
-    "failedByMe": False,
-    "inside_message": False,
-    "localCloseCode": None,
-    "localCloseReason": None,
-    "message_data": None,
-    "openHandshakeTimeoutCall": None,
-    "remoteCloseCode": None,
-    "remoteCloseReason": None,
-    "send_queue": (),
-    "send_state": 0,
-    "trackedTimings": None,
-    "trafficStats": TrafficStats(),
-    "triggered": False,
-    "utf8validator": None,
-    "wasClean": False,
-    "wasCloseHandshakeTimeout": False,
-    "wasMaxFramePayloadSizeExceeded": False,
-    "wasMaxMessagePayloadSizeExceeded": False,
-    "wasNotCleanReason": None,
-    "wasOpenHandshakeTimeout": False,
-    "wasServerConnectionDropTimeout": False,
-    "wasServingFlashSocketPolicyFile": False,
-    "websocket_version": 13,
-}
-"""How an open connection is while nothing happens: known to the class once, instead of to each."""
 
 
 @implementer(IPushProducer)
@@ -208,7 +145,7 @@ class ChatSocket(WebSocketServerProtocol):
 
     def succeedHandshake(self, accepted: object) -> None:
         super().succeedHandshake(accepted)
-        self._slim()
+        self.__dict__ = slim(vars(self))
 
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
         # The reason may be the text of an exception.
@@ -354,13 +291,3 @@ class ChatSocket(WebSocketServerProtocol):
             if call is not None:
                 setattr(self, name, None)
                 call.cancel()
-
-    def _slim(self) -> None:
-        """Let go of what the handshake needed, and of what is as it is with all."""
-        own = vars(self)
-        kept = {
-            name: value
-            for name, value in own.items()
-            if name not in _LET_GO and (name not in AT_REST or value is not AT_REST[name])
-        }
-        self.__dict__ = kept

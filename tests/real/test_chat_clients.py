@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 from twisted.internet import reactor as trials_reactor  # noqa: TID251 - real sockets
@@ -214,7 +215,9 @@ class ClientTests(TestCase):
     async def test_node(self) -> None:
         program = str(NEIGHBOURS / "chat_client.js")
         url = f"ws://127.0.0.1:{self.port}/ws"
-        self.assertEqual(await self.seen_by("node", program, url), SEEN)
+        node = which("node") or which("nodejs")
+        assert node is not None
+        self.assertEqual(await self.seen_by(node, program, url), SEEN)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         await self.all_gone()
 
