@@ -59,6 +59,7 @@ PURE = (
     "giestack/access.py",
     "giestack/address.py",
     "giestack/visitor.py",
+    "giestack/chat/at_rest.py",
     "giestack/chat/frames.py",
     "giestack/chat/mentions.py",
     "giestack/chat/names.py",
@@ -140,6 +141,7 @@ UNTESTED = {
     "giestack/spawner/entrance.py",
     "giestack/spawner/view.py",
     "giestack/spawner/surroundings.py",
+    "giestack/site/chatting.py",
     "giestack/site/operations.py",
     "giestack/site/spawning.py",
 }

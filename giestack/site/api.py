@@ -12,6 +12,8 @@ from twisted.web.server import Request
 from giestack.proxy.decision import Refuse
 from giestack.site.admin_api import AdminApi
 from giestack.site.asked import Answer, Asked
+from giestack.site.chat_moderation import ModerationApi
+from giestack.site.chatting import Chatting
 from giestack.site.endpoint import (
     NOT_LOGGED_IN,
     Door,
@@ -36,8 +38,8 @@ class Api:
     """Answers the API.
 
     ``origins`` are the origins, in lower case, whose pages may change things beside our own.
-    There are no sessions without ``spawning``, and no routes and connections without
-    ``operations``: their addresses are unknown then.
+    There are no sessions without ``spawning``, no routes and connections without
+    ``operations``, and no order to keep without ``chat``: their addresses are unknown then.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Api:
         streams: Streams,
         spawning: Spawning | None = None,
         operations: Operations | None = None,
+        chat: Chatting | None = None,
     ) -> None:
         self._refusals = refusals
         self._tools = tools
@@ -56,6 +59,7 @@ class Api:
         self._streams = streams
         self._spawning = spawning
         self._operations = operations
+        self._chat = chat
 
     def resource(self) -> Resource:
         """Return the resource to put at ``{prefix}/api``."""
@@ -90,6 +94,8 @@ class Api:
             put.at("admin/routes", {b"GET": admin.routes})
             put.at("admin/connections", {b"GET": admin.connections})
             put.at("admin/drain", {b"POST": admin.drain})
+        if self._chat is not None:
+            _moderation(put, ModerationApi(self._chat, self._refusals))
         return put.root
 
     async def whoami(self, asked: Asked) -> Answer:
@@ -148,8 +154,12 @@ class _Tree:
         if member is None:
             above.putChild(name, self.endpoint(handlers))
         else:
-            rules = self._refusal, self._origins, self._door
-            above.putChild(name, _Collection(handlers, *rules, member))
+            above.putChild(name, self.collection(handlers, member))
+
+    def collection(
+        self, handlers: dict[bytes, Handler], member: Callable[[str], Resource]
+    ) -> Endpoint:
+        return _Collection(handlers, self._refusal, self._origins, self._door, member)
 
     def endpoint(self, handlers: dict[bytes, Handler]) -> Endpoint:
         return Endpoint(handlers, self._refusal, self._origins, self._door)
@@ -190,6 +200,33 @@ def _session(put: _Tree, sessions: SessionApi, session_id: str) -> Resource:
     for name, (method, answer) in below.items():
         one.putChild(name, put.endpoint({method: answer}))
     return one
+
+
+def _moderation(put: _Tree, moderation: ModerationApi) -> None:
+    """The addresses with which order is kept in the chat."""
+    answering = moderation.answering
+
+    def report(number: str) -> Resource:
+        one = put.endpoint({})
+        close = partial(moderation.close_report, report=number)
+        one.putChild(b"close", put.endpoint({b"POST": answering(close)}))
+        return one
+
+    def sanctions_of(act: str) -> Resource:
+        return put.collection(
+            {},
+            lambda person: put.endpoint(
+                {b"DELETE": answering(partial(moderation.lift, act=act, person=person))}
+            ),
+        )
+
+    put.at("admin/chat/audit", {b"GET": answering(moderation.audit)})
+    put.at("admin/chat/reports", {b"GET": answering(moderation.reports)}, report)
+    put.at(
+        "admin/chat/sanctions",
+        {b"GET": answering(moderation.sanctions), b"POST": answering(moderation.sanction)},
+        sanctions_of,
+    )
 
 
 def _described(tool: Tool) -> dict[str, object]:

@@ -11,7 +11,7 @@ from typing import Any, cast
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
+from twisted.web.http import NO_CONTENT, NOT_MODIFIED, HTTPChannel
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
@@ -178,7 +178,9 @@ def _send(answer: Answer | Stream, request: Request) -> None:
 
 
 def _send_whole(answer: Answer, request: Request) -> None:
-    request.responseHeaders.setRawHeaders(b"Content-Length", [b"%d" % len(answer.body)])
+    if answer.status not in (NO_CONTENT, NOT_MODIFIED):
+        # There it must not be, or would be the length of what is not sent (RFC 9110 section 8.6).
+        request.responseHeaders.setRawHeaders(b"Content-Length", [b"%d" % len(answer.body)])
     gone: list[Failure] = []
     request.notifyFinish().addErrback(gone.append)
     request.write(answer.body)
@@ -187,9 +189,8 @@ def _send_whole(answer: Answer, request: Request) -> None:
         request.finish()
 
 
-def _may_write(asked: Asked, origins: frozenset[bytes]) -> bool:
-    if asked.method in _READING or asked.single(b"x-giestack") == b"1":
-        return True
+def own_or_trusted(asked: Asked, origins: frozenset[bytes]) -> bool:
+    """Whether a request names one Origin: the host it was sent to, or one of ``origins``."""
     origin = (asked.single(b"origin") or b"").lower()
     if origin in origins:
         return True
@@ -201,6 +202,12 @@ def _may_write(asked: Asked, origins: frozenset[bytes]) -> bool:
     if not own:
         return False
     return own == host or (own == asked.seen.host_name and own == re.sub(rb":[0-9]+\Z", b"", host))
+
+
+def _may_write(asked: Asked, origins: frozenset[bytes]) -> bool:
+    if asked.method in _READING or asked.single(b"x-giestack") == b"1":
+        return True
+    return own_or_trusted(asked, origins)
 
 
 class _Channel(HTTPChannel):

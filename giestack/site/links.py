@@ -6,10 +6,12 @@ and has nothing in it that would be encoded once more, ``%`` above all.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from giestack.site.asked import Asked
+from giestack.visitor import Identity
 
 # What encodeURI leaves as it is, without "#".
 _PATH = re.compile(r"[A-Za-z0-9;,/:@&=+$_.!~*'()-]*")
@@ -55,6 +57,11 @@ class Login:
     returns: bool
 
 
+def nobody(visitor: Identity) -> bool:
+    """Where nobody may."""
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Links:
     """What the links depend on.
@@ -63,12 +70,16 @@ class Links:
     :ivar galaxy_url: Galaxy's address with a slash at the end; None where it is not known.
     :ivar domains: the names below which hosts are interactive tools; ``"*"`` is any.
     :ivar demo: whether visitors log in on the demo page, and not in Galaxy.
+    :ivar chat: whether there is a chat.
+    :ivar moderates: who keeps order in it.
     """
 
     prefix: str = "/giestack"
     galaxy_url: str | None = None
     domains: tuple[str, ...] = ()
     demo: bool = False
+    chat: bool = False
+    moderates: Callable[[Identity], bool] = nobody
 
     def __post_init__(self) -> None:
         url = self.galaxy_url
@@ -79,6 +90,18 @@ class Links:
     def galaxy_origin(self) -> str | None:
         """Scheme, host and port of Galaxy."""
         return None if self.galaxy_url is None else _origin(self.galaxy_url)
+
+    @property
+    def chat_path(self) -> str | None:
+        """Where the chat is, without a slash at the end; None where there is none here."""
+        return f"{self.prefix}/chat" if self.chat and self.prefix else None
+
+    @property
+    def login_page(self) -> str | None:
+        """Where to log in, without a way back; None where it is not known."""
+        if self.demo:
+            return f"{self.prefix}/demo"
+        return None if self.galaxy_url is None else f"{self.galaxy_url}login/start"
 
     def start(self, asked: Asked) -> str | None:
         """The visitor's start page; None where there is none that can be named.

@@ -23,10 +23,17 @@ def navigation(
     ``spawning``: whether there are sessions.
     """
     found = []
+    chat = links.chat_path
     if spawning:
         found.append((f"{links.prefix}/", "My sessions"))
         if isinstance(visitor, Identity) and visitor.is_admin:
             found.append((f"{links.prefix}/admin", "All sessions"))
+    elif chat:
+        found.append((f"{links.prefix}/", "My tools"))
+    if chat:
+        found.append((f"{chat}/", "Chat"))
+        if isinstance(visitor, Identity) and links.moderates(visitor):
+            found.append((f"{chat}/moderation", "Moderation"))
     if links.demo:
         found.append((f"{links.prefix}/demo", "Become another user"))
     elif links.galaxy_url:

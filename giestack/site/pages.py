@@ -9,6 +9,7 @@ from twisted.web.resource import Resource
 from giestack.site.admin_page import AdminPage
 from giestack.site.api import Api
 from giestack.site.asked import Answer, Asked
+from giestack.site.chat_resource import ChatSite
 from giestack.site.demo import DemoPage
 from giestack.site.endpoint import Endpoint, Handler, Nothing, OwnSite
 from giestack.site.launch_page import LaunchPage
@@ -30,12 +31,14 @@ def make_site(
     demo: DemoPage | None = None,
     spawning: Spawning | None = None,
     api: Api | None = None,
+    chat: ChatSite | None = None,
 ) -> OwnSite:
     """Return the Site for `giestack.proxy.local.OwnPages`.
 
     ``reactor`` is an `IReactorTime`; ``now`` the time, aware and in UTC; ``origins`` are the
     origins, in lower case, whose pages may change things through the API, beside our own.
-    ``spawning`` is the spawner, where it is on; ``api`` is what programs use.
+    ``spawning`` is the spawner, ``chat`` the chat, where they are on; ``api`` is what programs
+    use.
     """
 
     def endpoint(handlers: dict[bytes, Handler]) -> Endpoint:
@@ -55,6 +58,8 @@ def make_site(
         top.putChild(b"launch", Endpoint(ask, refusals.answer, frozenset()))
         top.putChild(b"sessions", SessionPages(refusals, spawning, now))
         top.putChild(b"admin", endpoint({b"GET": AdminPage(refusals, spawning, now)}))
+    if chat is not None:
+        top.putChild(b"chat", chat.resource(f"{refusals.links.prefix}/chat"))
     if demo is not None:
         top.putChild(b"demo", endpoint({b"GET": demo.show, b"POST": demo.submit}))
     root: Resource = top

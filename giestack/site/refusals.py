@@ -63,7 +63,7 @@ class RefusalPages:
 
     def __init__(self, links: Links, clock: IReactorTime) -> None:
         self.links = links
-        self.look = Look(links.galaxy_origin)
+        self.look = Look(links.galaxy_origin, links.chat_path)
         self._patience = Patience(clock.seconds)
 
     def __call__(self, refuse: Refuse, request: Request) -> tuple[bytes, bytes]:

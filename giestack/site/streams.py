@@ -32,6 +32,12 @@ class Wake(Protocol):
     def __call__(self, full: bool = False) -> None: ...
 
 
+class WakeOrCut(Wake, Protocol):
+    """The same; ``cut``: the stream is to end at once, though it is not whole."""
+
+    def __call__(self, full: bool = False, cut: bool = False) -> None: ...
+
+
 class Source(Protocol):
     """Where the bytes of one stream come from."""
 
@@ -46,7 +52,7 @@ class Source(Protocol):
         Others are cut off then, so that they don't take what they have got for the whole.
         """
 
-    def start(self, wake: Wake) -> None:
+    def start(self, wake: WakeOrCut) -> None:
         """Begin; ``wake`` is to be called whenever there is something to take.
 
         Told that there is no room it takes at once, and may even stop.
@@ -152,8 +158,10 @@ class _Flow:
         else:
             self._cut()
 
-    def _wake(self, full: bool = False) -> None:
-        if full:
+    def _wake(self, full: bool = False, cut: bool = False) -> None:
+        if cut:
+            self._cut()
+        elif full:
             self._pump()
         elif not self._over and not self._paused and self._next is None:
             # In the next turn, so that what comes together is sent together.

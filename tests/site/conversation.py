@@ -19,6 +19,9 @@ from giestack.proxy.local import OwnPages
 from giestack.proxy.response_parser import Fields, ParsedHead
 from giestack.proxy.seen import Seen
 from giestack.site.api import Api
+from giestack.site.chat_files import WidgetFiles
+from giestack.site.chat_resource import ChatSite
+from giestack.site.chatting import Chatting
 from giestack.site.links import Links
 from giestack.site.operations import Operations
 from giestack.site.pages import make_site
@@ -138,13 +141,15 @@ def ask(
     seen: Seen | None = None,
     html: bool = True,
 ) -> Said:
-    """Send one request through `OwnPages`; Host is that of ``seen`` unless ``headers`` has one."""
+    """Send one request through `OwnPages`; Host is that of ``seen`` unless it is in ``headers``."""
     request = Request(method, target, "1.1", [])
     request.seen = seen or seen_as()
     fields = list(headers)
-    if not any(name.lower() == b"host" for name, _ in fields):
+    named = {name.lower() for name, _ in fields}
+    if b"host" not in named:
         fields.append((b"Host", request.seen.host))
-    fields.append((b"Accept", b"text/html" if html else b"application/json"))
+    if b"accept" not in named:
+        fields.append((b"Accept", b"text/html" if html else b"application/json"))
     if body:
         fields.append((b"Content-Length", b"%d" % len(body)))
     head = b"%b %b HTTP/1.1\r\n" % (method, target)
@@ -201,17 +206,42 @@ def pages_of(
     spawning: Spawning | None = None,
     streams: Streams | None = None,
     operations: Operations | None = None,
+    chat: Chatting | None = None,
+    files: WidgetFiles | None = None,
 ) -> Site:
-    """The own pages over a Galaxy, without the demo; see `make_site` and `Api`."""
+    """The own pages over a Galaxy, without the demo; see `make_site` and `Api`.
+
+    Where there is a ``chat`` there must be its ``files``.
+    """
     clock = clock or Clock()
     refusals = RefusalPages(links or Links(galaxy_url="http://127.0.0.1:8080/"), clock)
     tools = galaxy.tools()
     api = None
+    chat_site = None
+    if chat is not None:
+        assert files is not None
+        streams = streams or Streams(clock)
+        chat_site = ChatSite(
+            chat, refusals, files, streams, lambda: NOW, origins, spawning=spawning is not None
+        )
     if streams is not None or operations is not None:
         streams = streams or Streams(clock)
         api = Api(
-            refusals, tools, origins, streams=streams, spawning=spawning, operations=operations
+            refusals,
+            tools,
+            origins,
+            streams=streams,
+            spawning=spawning,
+            operations=operations,
+            chat=chat,
         )
     return make_site(
-        clock, refusals, tools, lambda: NOW, origins=origins, spawning=spawning, api=api
+        clock,
+        refusals,
+        tools,
+        lambda: NOW,
+        origins=origins,
+        spawning=spawning,
+        api=api,
+        chat=chat_site,
     )

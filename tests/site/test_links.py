@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.site.asked import Asked
 from giestack.site.links import Links, Login, is_local, plain_part
-from tests.site.conversation import seen_as
+from tests.site.conversation import ALICE, seen_as
 
 GALAXY = "https://galaxy.example.org/"
 GALAXY_HOST = b"galaxy.example.org"
@@ -207,3 +207,21 @@ class GalaxyUrlTests(SynchronousTestCase):
             "javascript:/",
         ):
             self.assertRaises(ValueError, Links, galaxy_url=url)
+
+
+class ChatTests(SynchronousTestCase):
+    def test_where_it_is(self) -> None:
+        self.assertEqual(Links(chat=True).chat_path, "/giestack/chat")
+        self.assertIsNone(Links().chat_path)
+        self.assertIsNone(Links(prefix="", chat=True).chat_path)
+
+    def test_nobody_moderates_what_is_not_there(self) -> None:
+        self.assertFalse(Links().moderates(ALICE))
+
+
+class LoginPageTests(SynchronousTestCase):
+    def test_galaxy_or_the_demo(self) -> None:
+        url = "https://galaxy.example.org/"
+        self.assertEqual(Links(galaxy_url=url).login_page, f"{url}login/start")
+        self.assertEqual(Links(galaxy_url=url, demo=True).login_page, "/giestack/demo")
+        self.assertIsNone(Links().login_page)

@@ -9,8 +9,10 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 import giestack.site
+from giestack.site.links import Links
 from giestack.site.look import TEMPLATES, Look
 from tests.site.conversation import ADMIN, ALICE, Galaxy, Said, ask, pages_of
+from tests.site.fake_chat import FILES, FakeChat
 from tests.site.fake_spawning import FakeSpawning, session
 
 STYLE = Path(giestack.site.__file__).with_name("templates") / "style.css"
@@ -107,6 +109,43 @@ class PolicyTests(SynchronousTestCase):
             else:
                 self.assertNotIn("script-src", policies)
                 self.assertNotIn("connect-src", policies)
+
+    def test_the_bubble_of_the_chat(self) -> None:
+        chat = FakeChat()
+        site = pages_of(
+            Galaxy(),
+            Links(galaxy_url="https://usegalaxy.example.org/", chat=True),
+            spawning=FakeSpawning(session()),
+            chat=chat,
+            files=FILES,
+        )
+        nonces = set()
+        for path, visitor, hashes in (
+            (b"", ALICE, 1),
+            (b"sessions/s1", ALICE, 1),
+            (b"sessions/s1/logs", ALICE, 1),
+            (b"admin", ADMIN, 1),
+            (b"launch?profile=jupyter", ALICE, 0),
+        ):
+            said = ask(site, b"/giestack/" + path, visitor)
+            policies = self.policies(said)
+            (nonce,) = re.findall(
+                r'<script src="/giestack/chat/widget.js" nonce="([^"]+)" defer></script>', said.text
+            )
+            nonces.add(nonce)
+            *own, by_nonce, loaded = policies["script-src"].split(" ")
+            self.assertEqual((by_nonce, loaded), (f"'nonce-{nonce}'", "'strict-dynamic'"))
+            self.assertEqual(len(own), hashes, path)
+            self.assertEqual(policies["connect-src"], "'self' https://usegalaxy.example.org")
+            self.assertNotIn("'self'", policies["style-src"])
+        self.assertEqual(len(nonces), 5)
+
+    def test_refusals_have_no_bubble(self) -> None:
+        """They are shown on the hosts of interactive tools, too."""
+        site = pages_of(Galaxy(), Links(chat=True), chat=FakeChat(), files=FILES)
+        said = ask(site, b"/giestack/nowhere", ALICE)
+        self.assertNotIn("<script", said.text)
+        self.assertNotIn("script-src", self.policies(said))
 
     def test_nothing_on_a_page_needs_more(self) -> None:
         for name in (*TEMPLATES, "page.html", "parts.html"):

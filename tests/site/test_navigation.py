@@ -27,6 +27,21 @@ class NavigationTests(SynchronousTestCase):
             titles(ALICE, galaxy_url=url, demo=True), ["My sessions", "Become another user"]
         )
 
+    def test_the_chat(self) -> None:
+        self.assertEqual(titles(ALICE, chat=True), ["My sessions", "Chat"])
+        self.assertEqual(titles(ALICE, chat=True, spawning=False), ["My tools", "Chat"])
+        self.assertEqual(titles(ALICE, chat=True, prefix="", spawning=False), [])
+
+    def test_moderation_is_for_moderators(self) -> None:
+        moderates = ADMIN.__eq__
+        self.assertEqual(
+            titles(ADMIN, chat=True, moderates=moderates),
+            ["My sessions", "All sessions", "Chat", "Moderation"],
+        )
+        for visitor in (ALICE, GUEST):
+            found = titles(visitor, chat=True, moderates=moderates)
+            self.assertEqual(found, ["My sessions", "Chat"])
+
     def test_the_page_itself_is_marked(self) -> None:
         found = navigation(Links(), ADMIN, "/giestack/admin", spawning=True)
         self.assertEqual([link.here for link in found], [False, True])

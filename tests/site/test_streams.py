@@ -12,7 +12,7 @@ from giestack.site.asked import Answer, Asked, Stream
 from giestack.site.endpoint import Endpoint, OwnSite
 from giestack.site.links import Links
 from giestack.site.refusals import RefusalPages
-from giestack.site.streams import HEARTBEAT, Streams, Wake
+from giestack.site.streams import HEARTBEAT, Streams, WakeOrCut
 from tests.proxy.memory import House, Wire, get
 from tests.site.conversation import ALICE
 
@@ -28,9 +28,9 @@ class Words:
         self.started = 0
         self.stopped = 0
         self.error: Exception | None = None
-        self.wake: Wake = lambda full=False: None
+        self.wake: WakeOrCut = lambda full=False, cut=False: None
 
-    def start(self, wake: Wake) -> None:
+    def start(self, wake: WakeOrCut) -> None:
         self.started += 1
         self.wake = wake
         if self.error is not None:
@@ -282,6 +282,16 @@ class StreamTests(SynchronousTestCase):
         self.assertTrue(self.ask().endswith(b"\r\n\r\n"))
         self.source.say(b"one")
         self.assertEqual(self.turn(), b"3\r\none\r\n")
+
+    def test_a_source_that_can_not_go_on(self) -> None:
+        self.ask()
+        self.client.producer.pauseProducing()
+        for _ in range(2):
+            self.source.wake(cut=True)
+            self.assertTrue(self.client.aborted)
+            self.assertEqual((self.source.stopped, self.streams.open), (1, 0))
+        self.turn()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_source_that_fails(self) -> None:
         self.source.error = ZeroDivisionError()
