@@ -20,6 +20,20 @@ say() { echo "==> $*"; }
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 
+install_packages() {
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -q >/dev/null
+  apt-get install -y -q --no-install-recommends "$@" >/dev/null
+}
+
+installing=""
+await_packages() {
+  [ -z "$installing" ] || wait "$installing"
+  installing=""
+}
+# Whatever else goes wrong: nothing goes on behind its back.
+trap '[ -z "$installing" ] || wait "$installing" || true' EXIT
+
 python=""
 for candidate in python3 python3.13 python3.12 python3.11; do
   if command -v "$candidate" >/dev/null &&
@@ -43,10 +57,11 @@ fi
 if [ -n "$missing" ]; then
   if [ "$(id -u)" = 0 ]; then
     say "installing Debian packages:$missing"
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get update -q >/dev/null
     # shellcheck disable=SC2086
-    apt-get install -y -q --no-install-recommends $missing >/dev/null
+    install_packages $missing &
+    installing=$!
+    # Python's packages come at the same time, where there is a Python already.
+    case " $missing " in *" python3"*) await_packages ;; esac
   else
     echo "prepare: these Debian packages are missing, and only root may install them:" >&2
     echo "    apt-get install$missing" >&2
@@ -68,3 +83,4 @@ if [ ! -e "$stamp" ] || ! .venv/bin/python -c 'import giestack' 2>/dev/null; the
   .venv/bin/python -c 'import giestack'
   touch "$stamp"
 fi
+await_packages
