@@ -345,3 +345,76 @@ test("all requests are as the examples have them", async () => {
   // The server checks each; see checkRequest.
   assert.equal(new Set(server.requests.map((one) => one.t)).size, 8);
 });
+
+test("a slow server's hello is no failure", async () => {
+  const { server, clock, state } = begin();
+  await settled();
+  const { hello } = server;
+  for (let i = 0; i < 4; i++) {
+    server.hello = () => ({ t: "typing", room: "r1", user: "bob", name: "Bob" });
+    server.open[0].end(1006);
+    while (!server.conns.size) await clock.advance(500);
+    await clock.advance(3_000);
+    server.hello = hello;
+    const [conn] = server.conns.values();
+    conn.say(server.hello(conn));
+    await clock.advance(1_000);
+    assert.deepEqual([state.phase, state.transport], ["online", "websocket"]);
+  }
+});
+
+test("back on a WebSocket that breaks again: the stream at once", async () => {
+  const { server, clock, state } = begin((s) => (s.noWebSockets = true));
+  await clock.advance(5_000);
+  server.noWebSockets = false;
+  while (state.transport !== "websocket") await clock.advance(500);
+  server.noWebSockets = true;
+  server.open[0].end(1006);
+  await clock.advance(3_000);
+  assert.deepEqual([state.phase, state.transport], ["online", "stream"]);
+});
+
+test("requests over the stream keep their order, however slow one is", async () => {
+  const { client, server, clock, tab } = begin((s) => (s.noWebSockets = true));
+  await clock.advance(5_000);
+  const order = [];
+  const { post } = server;
+  server.post = async function (path, options) {
+    const { t } = JSON.parse(options.body);
+    if (t === "search") await settled(20);
+    order.push(t);
+    return post.call(this, path, options);
+  };
+  await Promise.all([client.search("x"), client.people("b")]);
+  assert.deepEqual(order, ["search", "people"]);
+  assert.equal(tab.document.visibilityState, "visible");
+});
+
+test("going offline answers what is still asked", async () => {
+  const { client, server } = begin();
+  await settled();
+  server.ignore = (frame) => frame.t === "search";
+  const search = assert.rejects(client.search("x"), { code: "offline" });
+  await settled();
+  await client.goOffline();
+  await search;
+});
+
+test("many glances at a logged-out page are not as many questions", async () => {
+  const { server, clock, tab } = begin((s) => (s.status = 401));
+  await settled();
+  for (let i = 0; i < 20; i++) {
+    tab.window.dispatchEvent(new Event("focus"));
+    await clock.advance(100);
+  }
+  assert.equal(server.asked.length, 1);
+});
+
+test("a page that is hidden asks nothing when the network comes back", async () => {
+  const { server, clock, tab } = begin((s) => (s.status = 401));
+  await clock.advance(20_000);
+  tab.document.visibilityState = "hidden";
+  tab.window.dispatchEvent(new Event("online"));
+  await settled();
+  assert.equal(server.asked.length, 1);
+});
