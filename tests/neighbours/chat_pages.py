@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, Route
 
+from tests.neighbours.chromium import Complaints
+
 ROOT = Path(__file__).parent.parent.parent
 WIDGET = ROOT / "giestack" / "chat" / "widget"
 FAKE_CLIENT = ROOT / "tests" / "chat" / "widget" / "fake_client.js"
@@ -31,8 +33,8 @@ OWN = "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none
 HOSTILE = """
 * { all: unset !important; display: none !important; color: lime !important; }
 html, head, body, giestack-chat, main, p { display: block !important; }
-giestack-chat { position: relative !important; opacity: 0 !important; transform: scale(3) !important;
-  visibility: hidden !important; font: 40px cursive !important; filter: blur(9px) !important; }
+giestack-chat { position: relative !important; opacity: 0 !important; filter: blur(9px) !important;
+  transform: scale(3) !important; visibility: hidden !important; font: 40px cursive !important; }
 button, div, textarea { border: 9px solid red !important; font-size: 60px !important; }
 html { font-size: 62.5% !important; --back: red !important; --text: red !important; }
 """
@@ -41,7 +43,8 @@ html { font-size: 62.5% !important; --back: red !important; --text: red !importa
 _PAGE = """<!DOCTYPE html><html lang="en"><head><title>Galaxy</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="stylesheet" href="/page.css">{head}</head>
-<body><main><h1>Galaxy</h1><p>A page of somebody else. <a href="#there">A link</a></p></main>{body}</body></html>
+<body><main><h1>Galaxy</h1><p>A page of somebody else. <a href="#there">A link</a></p></main>
+{body}</body></html>
 """
 TAG = f'<script src="{CHAT}widget.js" async></script>'
 ME = {
@@ -115,5 +118,53 @@ class Pages:
         if not file.is_file():
             route.fulfill(status=404, headers=origin, body="")
             return
-        headers = {**origin, "Content-Type": TYPES[file.suffix], "X-Content-Type-Options": "nosniff"}
+        headers = {
+            **origin,
+            "Content-Type": TYPES[file.suffix],
+            "X-Content-Type-Options": "nosniff",
+        }
         route.fulfill(status=200, headers=headers, path=file)
+
+
+class Visit:
+    """Somebody who looks at a page with the chat on it.
+
+    :ivar pages: what answers the page's requests.
+    :ivar page: the page.
+    :ivar complaints: texts of the browser's complaints so far.
+    """
+
+    def __init__(self, context: BrowserContext, **wishes: Any) -> None:
+        self.pages = Pages(context, **wishes)
+        self.page = context.new_page()
+        self.complaints = Complaints(self.page).texts
+
+    def come(self, url: str = f"{GALAXY}/") -> None:
+        """Load a page, and wait for the chat on it."""
+        self.page.goto(url)
+        self.page.locator(".launcher[data-phase], .page .frame").first.wait_for()
+
+    def open(self, room: str | None = None) -> None:
+        """Load the foreign page, open the panel and perhaps a room."""
+        self.come()
+        self.page.locator(".launcher").click()
+        if room is not None:
+            self.page.locator(f".room[data-room={room}]").click()
+            self.page.locator(".conversation").wait_for()
+
+    def fake(self, script: str) -> Any:
+        """Have something happen in the fake client, which the script calls ``fake``."""
+        return self.page.evaluate(f"() => {{ {script} }}")
+
+    def calls(self, name: str) -> list[list[Any]]:
+        """What was asked of the fake client by this name; each with what was given."""
+        found = self.page.evaluate("name => fake.calls.filter(([one]) => one === name)", name)
+        return [rest for _, *rest in found]
+
+    def focused(self) -> str:
+        """The name, else the text, of what has the focus."""
+        found: str = self.page.evaluate(
+            "() => { let e = document.activeElement; while (e.shadowRoot?.activeElement)"
+            " e = e.shadowRoot.activeElement; return e.ariaLabel || e.innerText || e.tagName }"
+        )
+        return found

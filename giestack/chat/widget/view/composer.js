@@ -24,6 +24,7 @@ export function createComposer(ctx, { sent, toLog }) {
   const limit = () => client.state.limits?.length || Infinity;
 
   function write(text) {
+    completion.hide();
     input.value = text;
     resize();
   }
@@ -47,7 +48,6 @@ export function createComposer(ctx, { sent, toLog }) {
   function show(next) {
     room = next;
     reply = edit = null;
-    completion.hide();
     renderMode();
     if (!room) return;
     write(room.draft ?? "");

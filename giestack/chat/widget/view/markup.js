@@ -70,7 +70,9 @@ const CHIP_WORDS = { history: "chip.history", dataset: "chip.dataset", workflow:
 // Whom a message speaks to is for the server to say; any other @word is a word.
 function mention(name, message, ctx) {
   const said = message.mentions ?? [];
-  if (!said.length) return `@${name}`;
-  const mine = message.mentionsMe && (name.toLowerCase() === ctx.client.state.me.name.toLowerCase() || said.includes("room"));
+  const { me, rooms } = ctx.client.state;
+  const called = [me, ...(rooms.get(message.room)?.people.values() ?? [])].find((one) => one?.name.toLowerCase() === name.toLowerCase());
+  if (!said.length || (called && !said.includes(called.id))) return `@${name}`;
+  const mine = message.mentionsMe && (called === me || said.includes("room"));
   return el("span", { class: mine ? "mention me" : "mention" }, "@", bdi(name));
 }
