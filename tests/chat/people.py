@@ -64,7 +64,7 @@ class RecordingOutlet:
 class Somebody:
     """A person's client: says things, and reads what it is sent."""
 
-    def __init__(self, case: "ChatCase", who: Identity) -> None:
+    def __init__(self, case: "ChatCase", who: Any) -> None:
         self._case = case
         self._seen = 0
         self._number = 0
@@ -147,7 +147,7 @@ class ChatCase(SynchronousTestCase):
     def note(self, event: str, who: Identity | Operator | None, **fields: object) -> None:
         self.noted.append((event, who, fields))
 
-    def come(self, who: Identity, *rooms: str) -> Somebody:
+    def come(self, who: Identity | None, *rooms: str) -> Somebody:
         """Somebody comes, and joins rooms."""
         somebody = Somebody(self, who)
         for room in rooms:
