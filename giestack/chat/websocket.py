@@ -101,8 +101,7 @@ class ChatSocket(WebSocketServerProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.heard = True
-        if self.state == _CLOSED or self.failedByMe:
-            # RFC 6455 section 7.1.7: nothing more is read.
+        if self.state == _CLOSED:
             return
         if self._later is not None:
             self.data += data
@@ -173,6 +172,7 @@ class ChatSocket(WebSocketServerProtocol):
             return
         for _ in range(STEPS):
             if self.state == _CLOSED or self.failedByMe:
+                # Nothing more is read (RFC 6455 section 7.1.7).
                 self.data = b""
                 return
             if not self.processData():

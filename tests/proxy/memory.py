@@ -94,6 +94,7 @@ class Wire:
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         assert streaming
+        assert self.producer is None, "a transport knows one producer at a time"
         self.producer = producer
 
     def unregisterProducer(self) -> None:

@@ -116,6 +116,7 @@ class EchoChat:
         outlet.send(Batch([f"hello {visitor.username}".encode()]))
         talk = Echo(self, outlet)
         self.talks.append(talk)
+        self.happened()
         return talk
 
     def until(self, found: Callable[[], object]) -> Deferred[None]:
