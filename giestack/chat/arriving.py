@@ -1,5 +1,6 @@
 """Who comes: whether they may, who they are here, and what they are told first."""
 
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -10,7 +11,7 @@ from giestack.chat.names import person_name
 from giestack.chat.rooms import Standing, muted, shown
 from giestack.chat.storage import Person, Who
 from giestack.chat.surroundings import Surroundings
-from giestack.chat.wire import CLOSE_FORBIDDEN, VERSION, Hello, Role, User
+from giestack.chat.wire import CLOSE_FORBIDDEN, VERSION, Hello, Role, RoomState, User
 from giestack.database import DatabaseUnavailable
 from giestack.visitor import Identity
 
@@ -63,32 +64,47 @@ class Arriving:
             return person
         return await around.store.choose(person, opt_in=chosen)
 
-    async def asker(self, identity: Identity, client: Client | None = None) -> Asker:
-        """Let somebody in, with a client or for one request.
+    async def asker(self, identity: Identity) -> Asker:
+        """Let somebody in for one request.
 
         :raises NotWelcome: where they may not come in.
         :raises DatabaseUnavailable: where nobody can tell.
         """
         person = await self.person(identity)
         self.welcome(person)
+        joined: frozenset[str] = frozenset()
+        if person.id not in self._around.participants:
+            joined = await self._around.store.joined(person)
+        return self._asker(identity, person, joined)
+
+    async def arrive(self, identity: Identity, client: Client) -> tuple[Asker, Hello]:
+        """Let somebody in with a client; returns what to tell it first, too. Raises as `asker`."""
         around = self._around
-        participant = around.participants.get(person.id)
+        person = await self.person(identity)
+        self.welcome(person)
+        states = await around.store.rooms_of(person)
+        for state in states:
+            around.rooms.know(state)
+        asker = self._asker(identity, person, {one.id for one in states if one.joined}, client)
+        return asker, self._hello(asker, states, client.conn)
+
+    def _asker(
+        self,
+        identity: Identity,
+        person: Person,
+        joined: Collection[str],
+        client: Client | None = None,
+    ) -> Asker:
+        participants = self._around.participants
+        participant = participants.get(person.id)
         if participant is None:
-            joined = set(await around.store.joined(person))
-            # Another client of theirs may have come in the meantime.
-            participant = around.participants.get(person.id) or Participant(person, "user", joined)
+            participant = Participant(person, "user", set(joined))
         participant.person = person
         participant.role = self.role(identity)
         if client is not None:
-            around.participants[person.id] = participant
+            participants[person.id] = participant
             participant.clients.add(client)
-        standing = Standing(
-            person.id,
-            participant.role,
-            participant.joined,
-            identity.impersonated_by is not None,
-        )
-        return Asker(identity, participant, standing, client)
+        return Asker(identity, participant, _standing(identity, participant), client)
 
     def welcome(self, person: Person) -> None:
         """Raise `NotWelcome` for somebody who may not be here."""
@@ -112,13 +128,10 @@ class Arriving:
         if not participant.clients and around.participants.get(client.person) is participant:
             del around.participants[client.person]
 
-    async def hello(self, asker: Asker, conn: str) -> Hello:
-        """All that a client needs to begin with."""
+    def _hello(self, asker: Asker, states: Sequence[RoomState], conn: str) -> Hello:
         around = self._around
-        states = await around.store.rooms_of(asker.person)
-        for state in states:
-            around.rooms.know(state)
         now = around.now()
+        seen = shown(states, asker.standing, around.rooms)
         return Hello(
             v=VERSION,
             user=User(id=asker.person.id, name=asker.person.name, role=asker.participant.role),
@@ -126,12 +139,7 @@ class Arriving:
             conn=conn,
             epoch=around.store.epoch,
             limits=around.rules.limits,
-            rooms=tuple(
-                [
-                    muted(state, around.rooms, asker.standing, now)
-                    for state in shown(states, asker.standing, around.rooms)
-                ]
-            ),
+            rooms=tuple([muted(state, around.rooms, asker.standing, now) for state in seen]),
             prefs=asker.person.choices,
             impersonated=asker.standing.impersonated,
         )
@@ -140,12 +148,19 @@ class Arriving:
         """Somebody who need not take part."""
         participant = self._around.participants.get(person.id)
         participant = participant or Participant(person, self.role(identity), set())
-        impersonated = identity.impersonated_by is not None
-        standing = Standing(person.id, participant.role, participant.joined, impersonated)
-        return Asker(identity, participant, standing)
+        return Asker(identity, participant, _standing(identity, participant))
 
     def role(self, identity: Identity) -> Role:
         """What somebody is here."""
         if identity.is_admin:
             return "admin"
         return "moderator" if identity.email.lower() in self._around.rules.moderators else "user"
+
+
+def _standing(identity: Identity, participant: Participant) -> Standing:
+    return Standing(
+        participant.person.id,
+        participant.role,
+        participant.joined,
+        identity.impersonated_by is not None,
+    )

@@ -1,7 +1,7 @@
 """The chat: everything put together, for those who stand at its doors."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from secrets import token_urlsafe
 from typing import Any
 
@@ -41,6 +41,10 @@ TRY_LATER = 1013
 """The close code where the store can't be reached (registered for RFC 6455)."""
 
 _OPEN_AGAIN = 5.0
+
+
+Greet = Callable[[Asker, wire.Hello], Awaitable[None]]
+"""Says the first things to somebody who was let in."""
 
 
 class Chat:
@@ -158,14 +162,14 @@ class Chat:
 
     def arrive(self, visitor: Identity | Anonymous | None, outlet: Outlet) -> Conversation | None:
         """Begin with a new connection; None where it was closed at once."""
-        return self._arrive(visitor, outlet, self._greet)
+        return self._arrive(visitor, outlet, _greet)
 
     def listen(
         self, visitor: Identity, room: str, after: int, outlet: Outlet
     ) -> Conversation | None:
         """Bring one room's events after a number, and then as they come; no `Hello`."""
 
-        async def follow(asker: Asker) -> None:
+        async def follow(asker: Asker, hello: wire.Hello) -> None:
             resume = wire.Resume(id=0, rooms={room: after})
             answer = await self.requests.answer(asker, resume)
             if isinstance(answer, wire.Err):
@@ -175,10 +179,7 @@ class Chat:
         return self._arrive(visitor, outlet, follow)
 
     def _arrive(
-        self,
-        visitor: Identity | Anonymous | None,
-        outlet: Outlet,
-        greet: Callable[[Asker], Any],
+        self, visitor: Identity | Anonymous | None, outlet: Outlet, greet: Greet
     ) -> Conversation | None:
         if not isinstance(visitor, Identity):
             outlet.close(wire.CLOSE_NOT_LOGGED_IN, "not logged in")
@@ -207,22 +208,17 @@ class Chat:
         return conversation
 
     async def _let_in(
-        self, visitor: Identity, conversation: ChatConversation, greet: Callable[[Asker], Any]
+        self, visitor: Identity, conversation: ChatConversation, greet: Greet
     ) -> None:
         client = conversation.client
-        asker = await self._arriving.asker(visitor, client)
+        asker, hello = await self._arriving.arrive(visitor, client)
         conversation.asker = asker
         if not client.gone:
-            await greet(asker)
+            await greet(asker, hello)
         if client.gone:
             self._arriving.depart(asker)
             return
         conversation.begin()
-
-    async def _greet(self, asker: Asker) -> None:
-        client = asker.client
-        assert client is not None
-        client.send(batch(await self._arriving.hello(asker, client.conn)))
 
     def _not_let_in(self, failure: Failure, conversation: ChatConversation) -> None:
         why = failure.value
@@ -418,3 +414,8 @@ class Chat:
 
 
 _LATER = (TRY_LATER, "the chat can't be reached right now")
+
+
+async def _greet(asker: Asker, hello: wire.Hello) -> None:
+    assert asker.client is not None
+    asker.client.send(batch(hello))
