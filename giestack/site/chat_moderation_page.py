@@ -16,7 +16,7 @@ from giestack.site.chat_endpoint import STATUSES
 from giestack.site.chat_moderation import described_line, named
 from giestack.site.chatting import Chatting
 from giestack.site.endpoint import RefusalError
-from giestack.site.navigation import navigation
+from giestack.site.navigation import Link
 from giestack.site.refusals import RefusalPages
 from giestack.visitor import Identity
 
@@ -83,8 +83,8 @@ class AuditLine:
 class ModerationPage:
     """Renders the page and does what its forms ask for.
 
-    ``path`` is where it stands; ``now`` returns the time, aware and in UTC; ``spawning``:
-    whether there are sessions.
+    ``path`` is where it stands; ``now`` returns the time, aware and in UTC; ``links`` returns
+    those at its head.
     """
 
     def __init__(
@@ -93,13 +93,13 @@ class ModerationPage:
         refusals: RefusalPages,
         now: Callable[[], datetime],
         path: str,
-        spawning: bool,
+        links: Callable[[Identity], list[Link]],
     ) -> None:
         self._chat = chat
         self._refusals = refusals
         self._now = now
         self._path = path
-        self._spawning = spawning
+        self._links = links
 
     async def show(self, asked: Asked) -> Answer:
         """Answer GET; ``?before=`` goes on to older lines of the audit."""
@@ -117,7 +117,7 @@ class ModerationPage:
         return self._refusals.look.page(
             200,
             "moderation.html",
-            links=navigation(self._refusals.links, visitor, self._path, spawning=self._spawning),
+            links=self._links(visitor),
             path=self._path,
             reports=[ReportCard(row, ago(now - _when(row.ts)), _iso(row.ts)) for row in reports],
             sanctions=[_sanction_line(row, now, addresses) for row in sanctions],
@@ -207,8 +207,19 @@ def _audit_line(row: AuditRow, now: datetime, addresses: bool) -> AuditLine:
         str(told["by"]),
         str(told["target"] or ""),
         row.room or "",
-        ", ".join(f"{key}: {value}" for key, value in detail.items()),
+        ", ".join([f"{key}: {_shown(key, detail[key])}" for key in detail if _worth(key, detail)]),
     )
+
+
+def _worth(key: str, detail: Mapping[str, object]) -> bool:
+    """Whether it says something that does not stand beside it; ids are for programs."""
+    return key != "user" and detail[key] not in (None, "")
+
+
+def _shown(key: str, value: object) -> object:
+    if key != "until" or not isinstance(value, int):
+        return value
+    return "for good" if value >= wire.FOR_EVER else _when(value).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _when(ts: int) -> datetime:

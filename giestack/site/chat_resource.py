@@ -16,8 +16,10 @@ from giestack.site.chat_files import ChatPage, Loader, StaticFiles, WidgetFiles
 from giestack.site.chat_moderation_page import ModerationPage
 from giestack.site.chatting import Chatting
 from giestack.site.endpoint import Endpoint, Handler, Nothing, OwnSite, RefusalError
+from giestack.site.navigation import Link, navigation
 from giestack.site.refusals import RefusalPages
 from giestack.site.streams import Streams
+from giestack.visitor import Identity
 
 _NO_WEBSOCKET = Refuse(426, "upgrade-required", "Only WebSockets are spoken at this address.")
 
@@ -65,7 +67,9 @@ class ChatSite:
         below.putChild(b"export", self._personal({b"GET": api.export}))
         below.putChild(b"rooms", _Rooms(api, self._personal, refusals))
         top.putChild(b"api", below)
-        page = ModerationPage(self._chat, refusals, self._now, f"{base}/moderation", self._spawning)
+        path = f"{base}/moderation"
+        links = partial(self._links, base, path)
+        page = ModerationPage(self._chat, refusals, self._now, path, links)
         # Forms come from our own pages alone, whoever else may use the API.
         moderation = Endpoint({b"GET": page.show, b"POST": page.act}, refusals.answer, frozenset())
         top.putChild(b"moderation", moderation)
@@ -76,6 +80,13 @@ class ChatSite:
 
     def _personal(self, handlers: dict[bytes, Handler]) -> ChatEndpoint:
         return ChatEndpoint(handlers, self._refusals, self._origins)
+
+    def _links(self, base: str, path: str, visitor: Identity) -> list[Link]:
+        """The links at the head of the page at ``path``."""
+        if not base:
+            # Nothing of giestack but the chat is on that listener.
+            return [Link("/", "Chat"), Link(path, "Moderation", True)]
+        return navigation(self._refusals.links, visitor, path, spawning=self._spawning)
 
     async def _to_page(self, base: str, asked: Asked) -> Answer:
         return self._refusals.look.redirect(301, f"{base}/")

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from giestack.chat import wire
 from giestack.chat.storage import Rejected
 from giestack.database import DatabaseUnavailable
 from tests.site.chat_conversation import GALAXY, ChatHouse
@@ -65,6 +66,21 @@ class ShowTests(PageCase):
         self.assertIn("admin@example.org", text)
         self.assertIn("impersonated_by: b@example.org", text)
 
+    def test_what_was_done_in_words(self) -> None:
+        (line,) = self.chat.lines
+        ends = {NOW_MS: "until: 2026-03-04 12:00 UTC", wire.FOR_EVER: "until: for good"}
+        for until, words in ends.items():
+            detail = {"user": MALLORY, "until": until, "reason": "", "seconds": None}
+            self.chat.lines = [replace(line, detail=detail)]
+            text = self.show().markup
+            self.assertIn(words, text)
+            self.assertNotIn("reason:", text)
+            self.assertNotIn("seconds:", text)
+            self.assertNotIn("user:", text)
+        self.chat.lines = [replace(line, action="chat-new-act", detail={"until": "soon"})]
+        self.assertIn("new act", self.show().markup)
+        self.assertIn("until: soon", self.show().markup)
+
     def test_moderators_see_no_addresses(self) -> None:
         text = self.show().markup
         self.assertNotIn("admin@example.org", text)
@@ -95,6 +111,8 @@ class ShowTests(PageCase):
         self.assertIn('href="/giestack/chat/moderation" aria-current="page"', text)
         alone = self.house.ask("/moderation", BOB, html=True, alone=True).markup
         self.assertIn('action="/moderation"', alone)
+        self.assertIn('href="/moderation" aria-current="page"', alone)
+        self.assertNotIn("/giestack/", alone)
 
     def test_nobody_else(self) -> None:
         said = self.show(ALICE)

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import giestack.site
 from giestack.site.links import Links
 from giestack.site.look import TEMPLATES, Look
-from tests.site.conversation import ADMIN, ALICE, Galaxy, Said, ask, pages_of
+from tests.site.conversation import ADMIN, ALICE, GUEST, Galaxy, Said, ask, pages_of
 from tests.site.fake_chat import FILES, FakeChat
 from tests.site.fake_spawning import FakeSpawning, session
 
@@ -139,6 +139,11 @@ class PolicyTests(SynchronousTestCase):
             self.assertEqual(policies["connect-src"], "'self' https://usegalaxy.example.org")
             self.assertNotIn("'self'", policies["style-src"])
         self.assertEqual(len(nonces), 5)
+
+    def test_strangers_have_no_bubble(self) -> None:
+        site = pages_of(Galaxy(), Links(chat=True), chat=FakeChat(), files=FILES)
+        self.assertIn("widget.js", ask(site, b"/giestack/", ALICE).text)
+        self.assertNotIn("widget.js", ask(site, b"/giestack/", GUEST).text)
 
     def test_refusals_have_no_bubble(self) -> None:
         """They are shown on the hosts of interactive tools, too."""
