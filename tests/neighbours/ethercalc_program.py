@@ -75,13 +75,14 @@ class EtherCalc(BaseHTTPRequestHandler):
             self._send(400, "This is for WebSockets")
             return
         accept = base64.b64encode(hashlib.sha1(key + _MAGIC).digest()).decode()
-        self.send_response(101)
-        self.send_header("Upgrade", "websocket")
-        self.send_header("Connection", "Upgrade")
-        self.send_header("Sec-WebSocket-Accept", accept)
-        self.end_headers()
         self.close_connection = True
+        # Whoever reads the head is told everything from then on.
         with lock:
+            self.send_response(101)
+            self.send_header("Upgrade", "websocket")
+            self.send_header("Connection", "Upgrade")
+            self.send_header("Sec-WebSocket-Accept", accept)
+            self.end_headers()
             watchers.add(self)
         try:
             while self._hear():

@@ -154,6 +154,9 @@ class EndedTests(SessionCase):
 class NeverReadyTests(SessionCase):
     def test_programs_that_do_not_serve(self):
         quick = {"readiness": {"path": "/", "timeout": 1}}
+        # These must have begun by then, wrong as they are.
+        slow = {"readiness": {"path": "/", "timeout": 4}}
+        slower = dict.fromkeys(("broken", "gone"), slow)
         kinds = {
             "mute": "did not answer",
             "broken": "answers 500",
@@ -163,7 +166,7 @@ class NeverReadyTests(SessionCase):
             "gone": "ended with status 4",
         }
         more = {"missing": {"command": ["no-such-program", "{port}"]}}
-        sessions = self.start(profiles={**dict.fromkeys(kinds, quick), **more})
+        sessions = self.start(profiles={**dict.fromkeys(kinds, quick), **slower, **more})
         ready = sessions.ask("/", cookie=None)
         self.assertEqual(ready.status, 404)
         asked = {kind: sessions.request(kind) for kind in [*kinds, "missing"]}
