@@ -55,7 +55,8 @@ class JupyterTests(SynchronousTestCase):
             sock=socket.create_connection(("127.0.0.1", self.giestack.port), PATIENCE),
             additional_headers=headers,
             origin=Origin(origin or self.origin),
-            open_timeout=PATIENCE,
+            # Jupyter itself waits up to a minute for a kernel.
+            open_timeout=2 * PATIENCE,
             max_size=None,
             proxy=None,
         )
