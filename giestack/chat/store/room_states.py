@@ -11,8 +11,8 @@ from sqlalchemy import (
     distinct,
     func,
     literal_column,
-    or_,
     select,
+    union,
 )
 
 from giestack.chat.storage import Person
@@ -59,7 +59,12 @@ def state(connection: Connection, key: int, now: int, id: str) -> RoomState:
 
 def rooms_of(connection: Connection, one: Person, now: int) -> Sequence[RoomState]:
     """See `giestack.chat.storage.Store.rooms_of`."""
-    query = seen_by(one.key).where(or_(room.c.position.is_not(None), member.c.read.is_not(None)))
+    # With OR instead, all rooms of the house would be read.
+    some = union(
+        select(room.c.key).where(room.c.position.is_not(None)),
+        select(member.c.room).where(member.c.person == one.key),
+    )
+    query = seen_by(one.key).where(room.c.key.in_(some))
     # Not every database has numbers before no number.
     place = func.coalesce(room.c.position, literal_column("2000000000"))
     return states(

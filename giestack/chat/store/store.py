@@ -27,7 +27,7 @@ from giestack.chat.store.nodes import Nodes
 from giestack.chat.store.upgrades import upgrade
 from giestack.chat.store.writer import Writer
 from giestack.chat.wire import Kind, RoomState, User
-from giestack.database import Database
+from giestack.database import Database, DatabaseUnavailable
 
 MOST_READING = 4096
 """So many calls that read may wait; more of them fail at once."""
@@ -57,6 +57,7 @@ class ChatStore:
         now: Callable[[], int] | None = None,
     ) -> None:
         self._engines = open_engines(url)
+        self._closed = False
         self._words = self._engines.words
         self._reactor = reactor
         self._now = now or (lambda: int(reactor.seconds() * 1000))
@@ -102,6 +103,10 @@ class ChatStore:
                 self._reactor.callFromThread(ready, epoch)
 
         def ready(epoch: str) -> None:
+            if self._closed:
+                self._engines.dispose()
+                opened.errback(DatabaseUnavailable("it was closed before it was open"))
+                return
             self.epoch = epoch
             self._writer.start()
             self._reader.start()
@@ -114,6 +119,7 @@ class ChatStore:
         return ensureDeferred(self._close())
 
     async def _close(self) -> None:
+        self._closed = True
         await self._writer.stop()
         self._nodes.stop()
         await self._reader.stop()

@@ -68,7 +68,7 @@ room = Table(
     Column("name", Text, nullable=False),
     Column("folded", Exact, nullable=False),
     # Its place among the rooms of the configuration; no number: it is none of those.
-    Column("position", Integer),
+    Column("position", Integer, index=True),
     Column("locked", Boolean, nullable=False),
     Column("slow", Integer, nullable=False),
     Column("owner", ForeignKey(person.c.key)),
