@@ -2,7 +2,8 @@
 
 python := .venv/bin/python
 neighbours := postgresql chromium docker.io iptables iproute2 busybox-static podman runc \
-  containernetworking-plugins docker-registry mmdebstrap nodejs
+  containernetworking-plugins docker-registry mmdebstrap nodejs \
+  node-ws
 
 .PHONY: demo demo-image test bench bench-sessions bench-spawners bench-chat soak fuzz lint clean
 

@@ -60,6 +60,10 @@ class Operator:
     email: str = "operator"
 
 
+USER_DELETED = "the user is deleted"
+"""Why a session is refused whose user is no more: no login will help."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """No valid session.

@@ -22,12 +22,13 @@ from giestack.chat.at_rest import slim
 from giestack.chat.outlet import Batch, Conversation, batch
 from giestack.chat.wire import (
     CLOSE_FLOOD,
+    CLOSE_FORBIDDEN,
     CLOSE_NOT_LOGGED_IN,
     CLOSE_TOO_SLOW,
     SUBPROTOCOL,
     Err,
 )
-from giestack.visitor import Anonymous, Identity
+from giestack.visitor import USER_DELETED, Anonymous, Identity
 
 if TYPE_CHECKING:
     from giestack.chat.edge import Edge
@@ -247,7 +248,10 @@ class ChatSocket(WebSocketServerProtocol):
         self.sendCloseFrame(code, text.encode())
 
     def _cut(self, reason: str) -> None:
-        self.close(CLOSE_NOT_LOGGED_IN, "your session has ended")
+        if reason == USER_DELETED:
+            self.close(CLOSE_FORBIDDEN, reason)
+        else:
+            self.close(CLOSE_NOT_LOGGED_IN, "your session has ended")
 
     # Ends.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from giestack.visitor import Anonymous, Identity, Refused
+from giestack.visitor import USER_DELETED, Anonymous, Identity, Refused
 
 # Impersonating makes the two new sessions in one request (11 ms apart when measured with
 # Galaxy 26.1); a person who logs out and types a password needs longer than this.
@@ -137,7 +137,7 @@ def _user_checks(row: SessionRow, policy: GalaxyPolicy) -> Iterator[Check]:
     yield Check("the session's user exists", found, "the session's user does not exist")
     if not found:
         return
-    yield Check("the user is not deleted", not row.deleted, "the user is deleted")
+    yield Check("the user is not deleted", not row.deleted, USER_DELETED)
     # Galaxy looks at deleted only, and never purges a user it has not deleted.
     yield Check("the user is not purged", not row.purged, "the user is purged")
     if not policy.trusts_remote_user:

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from giestack.chat import wire
-from giestack.chat.chat import HOUSEKEEPING
 from giestack.chat.rooms import RING
 from giestack.chat.rules import DAY_MS
+from giestack.chat.upkeep import HOUSEKEEPING
 from tests.chat.people import ALICE, BOB, FREE, ChatCase, Somebody
 
 

@@ -23,7 +23,7 @@ class ModerationCase(ChatCase):
         return self.admin.ask(wire.Mod, act=act, **fields)
 
     def audit(self) -> list[tuple[str, str, str | None]]:
-        rows = self.came(self.chat.moderation.audited(ADMIN))
+        rows = self.came(self.chat.audited(ADMIN))
         return [(row.action, row.by, row.target) for row in rows]
 
 
@@ -140,7 +140,7 @@ class ReportTests(ModerationCase):
         [told] = self.admin.frames()
         self.assertEqual((told.ref, told.name, told.reason), (seq, "alice", "rude"))
         self.assertEqual(self.bob.frames(), [])
-        [row] = self.came(self.chat.moderation.reports(ADMIN))
+        [row] = self.came(self.chat.reports(ADMIN))
         self.assertEqual((row.text, row.by.name, row.author.name), ("rude", "alice", "bob"))
 
     def test_not_of_anything(self) -> None:

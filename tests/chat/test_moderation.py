@@ -9,14 +9,14 @@ from tests.chat.people import ADMIN, ALICE, BOB, ChatCase, identity
 class ModerationTests(ChatCase):
     def setUp(self) -> None:
         super().setUp()
-        self.desk = self.chat.moderation
+        self.desk = self.chat
         self.room = self.lobby
         self.alice, self.bob = self.come(ALICE, self.room), self.come(BOB, self.room)
 
     def test_who_may(self) -> None:
         actor = identity(9, "admin", admin=True, impersonated_by="other")
         for who, may in ((ADMIN, True), (Operator(), True), (ALICE, False), (actor, False)):
-            self.assertIs(self.desk.may(who), may)
+            self.assertIs(self.desk.moderates(who), may)
         for refused in (
             self.desk.reports(ALICE),
             self.desk.sanctions(ALICE),

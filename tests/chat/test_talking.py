@@ -226,7 +226,7 @@ class ImpersonationTests(TalkCase):
         actor.say(self.room, "it is me")
         [one] = self.heard()
         self.assertTrue(one.impersonated)
-        [row] = self.came(self.chat.moderation.audited(ADMIN))
+        [row] = self.came(self.chat.audited(ADMIN))
         self.assertEqual(
             (row.action, row.by, row.target), ("impersonation", "boss@example.org", "alice")
         )
@@ -237,4 +237,4 @@ class ImpersonationTests(TalkCase):
         actor.say(self.room, "it is me")
         [one] = self.heard()
         self.assertFalse(one.impersonated)
-        self.assertEqual(len(self.came(self.chat.moderation.audited(ADMIN))), 1)
+        self.assertEqual(len(self.came(self.chat.audited(ADMIN))), 1)

@@ -8,8 +8,7 @@ import { Outbox } from "./outbox.js";
 import { Requests } from "./requests.js";
 import { createSession } from "./session.js";
 import { createTabs } from "./tabs.js";
-
-export const TYPING_LASTS = 5_000;
+import { createTyping } from "./typing.js";
 
 const SHARED = [
   "phase", "reason", "retryAt", "transport", "me", "impersonated", "prefs", "galaxy_url", "static",
@@ -70,7 +69,7 @@ export function createCore(env) {
       change(changes);
       tabs.post({ k: "state", state: shared() });
     },
-    frame: share,
+    frame: hear,
     answer,
     marks: () => model.marks(),
     caughtUp: () => {
@@ -78,6 +77,9 @@ export function createCore(env) {
       tabs.post({ k: "up" });
     },
     busy: () => requests.busy,
+  });
+  const typing = createTyping(env, (room, user) => {
+    for (const one of model.quiet(room, user)) emit(...one);
   });
   const alerts = createAlerts(env, {
     emit,
@@ -143,6 +145,17 @@ export function createCore(env) {
     if (room && up) history.first(room).catch(() => {});
   }
 
+  // From the server. What one's other clients have joined, or somebody began with one, is heard
+  // here from now on too.
+  function hear(frame) {
+    const entered =
+      frame.t === "room" && frame.room.joined && !model.rooms.get(frame.room.id)?.joined;
+    share(frame);
+    if (!entered) return;
+    const { id, mark } = model.rooms.get(frame.room.id);
+    ask({ t: "resume", rooms: { [id]: mark } }).catch(() => {});
+  }
+
   function share(frame) {
     tabs.post({ k: "frame", frame });
     take(frame);
@@ -156,7 +169,7 @@ export function createCore(env) {
     const changes = model.apply(frame, { now: env.now(), kept: kept.marks() });
     if (frame.t === "hello") welcome();
     else if (frame.t === "msg" && frame.cid) outbox.echoed(frame.cid, frame.seq, frame.ts);
-    else if (frame.t === "typing") forgetTyping(frame);
+    else if (frame.t === "typing") typing.heard(frame);
     else if (frame.t === "prefs") chosen(model.prefs);
     else if (frame.t === "room") dress(model.rooms.get(frame.room.id));
     if (!model.rooms.has(state.current)) state.current = null;
@@ -187,17 +200,6 @@ export function createCore(env) {
     if (!room) return;
     room.pending = outbox.items(id);
     emit("pending", id);
-  }
-
-  const typing = new Map();
-  function forgetTyping({ room, user }) {
-    const key = JSON.stringify([room, user]);
-    env.timers.clearTimeout(typing.get(key));
-    const quiet = () => {
-      typing.delete(key);
-      for (const one of model.quiet(room, user)) emit(...one);
-    };
-    typing.set(key, env.timers.setTimeout(quiet, TYPING_LASTS));
   }
 
   function chosen(prefs) {

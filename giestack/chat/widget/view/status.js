@@ -31,7 +31,8 @@ export function createBanner(ctx) {
 
   function render() {
     const { phase, retryAt, impersonated } = client.state;
-    const kind = phase === "offline" ? "offline" : phase === "connecting" ? "connecting" : impersonated ? "impersonated" : "";
+    // Over a room its composer says so.
+    const kind = phase === "offline" ? (client.state.current ? "" : "offline") : phase === "connecting" ? "connecting" : impersonated ? "impersonated" : "";
     node.hidden = !kind;
     if (kind !== drawn) {
       drawn = kind;

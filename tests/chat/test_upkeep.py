@@ -1,0 +1,87 @@
+"""Opening the store, and what the chat does by itself."""
+
+from dataclasses import replace
+from typing import Any
+
+from giestack.chat import wire
+from giestack.chat.chat import Chat
+from giestack.chat.rules import DAY_MS
+from giestack.chat.upkeep import HOUSEKEEPING
+from giestack.database import DatabaseUnavailable
+from tests.chat.memory_store import MemoryStore
+from tests.chat.people import ALICE, FREE, ChatCase, RecordingOutlet
+
+
+class OpeningTests(ChatCase):
+    def test_tried_until_it_opens(self) -> None:
+        store: Any = MemoryStore(self.log)
+        store.down = "connection refused"
+        chat = Chat(store, FREE, self.clock, self.now, self.note)
+        chat.start()
+        self.addCleanup(chat.stop)
+        self.assertFalse(chat.ready)
+        outlet = RecordingOutlet()
+        chat.arrive(ALICE, outlet)
+        self.assertEqual(outlet.closed, (1013, "the chat can't be reached right now"))
+        self.failureResultOf(chat.about(ALICE), DatabaseUnavailable)
+        store.down = None
+        self.clock.advance(5)
+        self.assertTrue(chat.ready)
+
+    def test_stopped_before_it_opens(self) -> None:
+        store: Any = MemoryStore(self.log)
+        store.down = "connection refused"
+        chat = Chat(store, FREE, self.clock, self.now, self.note)
+        chat.start()
+        self.came(chat.stop())
+        store.down = None
+        self.clock.advance(5)
+        self.assertFalse(chat.ready)
+
+    def test_it_can_not_be_opened_at_all(self) -> None:
+        self.came(self.chat.stop())
+        self.store.open = lambda: 1 / 0
+        self.chat.start()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_stopped_while_it_opens(self) -> None:
+        store: Any = MemoryStore(self.log)
+        chat = Chat(store, FREE, self.clock, self.now, self.note)
+        store.hold()
+        chat.start()
+        self.came(chat.stop())
+        store.down = "closed"
+        store.release()
+        self.assertFalse(chat.ready)
+
+    def test_nothing_is_left_at_the_end(self) -> None:
+        self.come(ALICE, self.lobby).say(self.lobby, "hi")
+        self.came(self.chat.stop())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class HouseTests(ChatCase):
+    def test_what_is_too_old_is_forgotten(self) -> None:
+        alice = self.come(ALICE, self.lobby)
+        alice.say(self.lobby, "old")
+        self.chat.configure(replace(FREE, retention_days=1))
+        self.clock.advance(DAY_MS / 1000)
+        alice.say(self.lobby, "new")
+        self.clock.advance(HOUSEKEEPING)
+        events = alice.ask(wire.Hist, room=self.lobby).events
+        self.assertEqual([one.seq for one in events], [2])
+
+    def test_it_goes_on_when_the_store_comes_back(self) -> None:
+        self.store.down = "gone"
+        self.clock.advance(HOUSEKEEPING)
+        self.store.down = None
+        self.store.sanctions = lambda: 1 / 0
+        self.clock.advance(HOUSEKEEPING)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_other_rooms(self) -> None:
+        self.chat.configure(replace(FREE, rooms=("Lobby", "Help")))
+        names = [one.name for one in self.come(ALICE).hello().rooms]
+        self.assertEqual(names, ["Lobby", "Help"])
+        self.store.down = "gone"
+        self.chat.configure(replace(FREE, rooms=("Help",)))
