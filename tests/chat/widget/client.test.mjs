@@ -386,6 +386,21 @@ test("joining, creating, leaving", async () => {
   await assert.rejects(client.open("nowhere"), { code: "noroom" });
 });
 
+test("a room that somebody else begins is heard from its first word on", async () => {
+  const { server, state } = begin();
+  await settled();
+  server.room("dm", { name: "Bob", kind: "dm" });
+  server.tell({ t: "room", room: server.state(server.rooms.get("dm")) });
+  server.says("dm", "psst");
+  await settled();
+  assert.equal(state.rooms.get("dm").unread, 1);
+  server.says("dm", "hey");
+  server.tell({ t: "room", room: server.state(server.rooms.get("dm")) });
+  await settled();
+  assert.equal(state.rooms.get("dm").messages.length, 2);
+  assert.equal(server.requests.filter((one) => one.t === "resume").length, 2);
+});
+
 test("read marks go out only while the room can be seen", async () => {
   const { client, server, clock, state, tab } = begin();
   await settled();

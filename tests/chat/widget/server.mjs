@@ -96,7 +96,7 @@ export class Server {
 
   // One client's end: a WebSocket or an event stream.
   arrive(say, close) {
-    const conn = { id: `conn${++this.#count}`, say, close, live: false, gone: () => this.conns.delete(conn.id) };
+    const conn = { id: `conn${++this.#count}`, say, close, live: false, seats: new Set(), gone: () => this.conns.delete(conn.id) };
     conn.received = (frame) => this.received(conn, frame);
     if (this.closeWith) {
       close(...this.closeWith);
@@ -131,7 +131,9 @@ export class Server {
   }
 
   tell(frame) {
-    for (const conn of this.conns.values()) if (conn.live) conn.say(frame);
+    for (const conn of this.conns.values()) {
+      if (conn.live && (!frame.seq || conn.seats.has(frame.room))) conn.say(frame);
+    }
   }
 
   says(id, text, more = {}) {
@@ -158,6 +160,7 @@ export class Server {
       case "join":
         if (!room) return { t: "err", id: frame.id, code: "noroom", message: "No such room." };
         room.joined = true;
+        conn.seats.add(room.id);
         return ok({ room: this.state(room) });
       case "leave":
         room.joined = false;
@@ -165,6 +168,7 @@ export class Server {
         return ok({ room: this.state(room) });
       case "create":
         this.room("new", { name: frame.name ?? "", kind: frame.kind });
+        conn.seats.add("new");
         return ok({ room: this.state(this.rooms.get("new")) });
       case "msg": {
         const old = room.byCid.get(frame.cid);
@@ -205,6 +209,7 @@ export class Server {
   resume(conn, marks) {
     for (const [id, mark] of Object.entries(marks)) {
       const { events } = this.rooms.get(id);
+      conn.seats.add(id);
       const skipped = events.length - mark > this.pageLimit ? events.length - this.pageLimit / 2 : mark;
       if (skipped > mark) conn.say({ t: "gap", room: id, from: mark + 1, to: skipped });
       for (const event of events.slice(skipped)) conn.say(event);
