@@ -52,8 +52,8 @@ class Caught(Protocol):
 class Conversations(Protocol):
     """The chat, as `giestack.chat.chat.Chat` has it."""
 
-    ready: bool
-
+    @property
+    def ready(self) -> bool: ...
     @property
     def clients(self) -> Collection[object]: ...
     @property

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.chat.outlet import Outlet
 from giestack.chat.websocket import LINGER, ODD, SLOW, STEPS
+from giestack.visitor import USER_DELETED
 from tests.chat.web_sockets import (
     BINARY,
     CLOSE,
@@ -557,6 +558,11 @@ class EndTests(SocketCase):
         self.client.lose()
         self.assertEqual(self.talk.told, ["gone"])
         self.nothing_is_left()
+
+    def test_the_user_is_deleted(self) -> None:
+        [cut] = self.host.held
+        cut(USER_DELETED)
+        self.closed_with(4403)
 
     def test_a_chat_that_cannot_even_let_go(self) -> None:
         def failing() -> None:
