@@ -157,7 +157,7 @@ class Bench:
             time.sleep(self._options.seconds / 2)
         self.extras.quiet += times
         with asker.asking() as times:
-            load.speak(rate, self._options.seconds * 2)
+            self._speak(load, contender, rate, self._options.seconds * 2)
         self.extras.pages += times
         if self._options.verbose:
             print(f"pages at {rate:.0f} messages/s: p99 {part_of(times, 0.99):.1f} ms", flush=True)
@@ -169,7 +169,9 @@ class Bench:
             load.open(64)
             load.close()
             before = settle(contender.program, patience)
+            cpu = contender.program.cpu()
             result.connects.append(load.open(_IDLE))
+            result.arrival.append((contender.program.cpu() - cpu) / _IDLE * 1e3)
             more = settle(contender.program, patience) - before
             result.idle.append(more / _IDLE / 1e3)
             load.close()
@@ -264,7 +266,8 @@ def _run(options: Namespace) -> list[Promise]:
     print(f"{others:.0%} busy with other things before the start; one core for the server, one for")
     print("the load. giestack stores every message on disk, the others keep nothing.", end="\n\n")
     print(*chat_report.spread(bench.results), sep="\n", end="\n\n")
-    print(*chat_report.table(bench.results, bench.versions), sep="\n", end="\n\n")
+    if any(name != "held" for name in options.measurements):
+        print(*chat_report.table(bench.results, bench.versions), sep="\n", end="\n\n")
     for line in (*chat_report.limited(bench.results), *chat_report.pages(bench.extras)):
         print(line)
     return chat_report.promises(bench.results, bench.extras)

@@ -37,6 +37,7 @@ class Result:
     :ivar stored: ms for half of the messages to be acknowledged then; none where nothing is.
     :ivar idle: kB for an idle connection.
     :ivar connects: seconds for 2,000 of them.
+    :ivar arrival: CPU ms of the server for one of them.
     """
 
     capacity: list[float] = field(default_factory=list)
@@ -49,6 +50,7 @@ class Result:
     stored: list[float] = field(default_factory=list)
     idle: list[float] = field(default_factory=list)
     connects: list[float] = field(default_factory=list)
+    arrival: list[float] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -75,18 +77,24 @@ _COLUMNS = {
     "stored": ("ok", "ms", 1),
     "idle": ("idle", "kB", 1),
     "connects": ("connects", "s", 2),
+    "arrival": ("connect", "CPU ms", 2),
 }
 
 
 def table(results: Mapping[str, Result], versions: Mapping[str, str]) -> list[str]:
-    """The medians as a simple table of reStructuredText."""
+    """The medians of what was measured, as a simple table of reStructuredText."""
+    columns = {
+        column: known
+        for column, known in _COLUMNS.items()
+        if any(getattr(result, column) for result in results.values())
+    }
     rows = [
-        ["", *(name for name, _, _ in _COLUMNS.values())],
-        ["", *(unit for _, unit, _ in _COLUMNS.values())],
+        ["", *(name for name, _, _ in columns.values())],
+        ["", *(unit for _, unit, _ in columns.values())],
     ]
     for name, result in results.items():
         cells = [f"{name} {versions[name]}"]
-        for column, (_, _, digits) in _COLUMNS.items():
+        for column, (_, _, digits) in columns.items():
             values = getattr(result, column)
             cells.append(f"{median(values):,.{digits}f}" if values else "–")
         rows.append(cells)

@@ -37,7 +37,7 @@
 #define PATIENCE (60 * SECOND)   /* for any of them */
 #define WARM_UP (SECOND / 2)     /* of a run; it is not counted */
 #define COLLECTED (SECOND / 4)   /* after a run; what comes later was not delivered */
-#define SILENCE (2 * SECOND)     /* then nothing more will come */
+#define SILENCE (5 * SECOND)     /* then nothing more will come */
 #define OVERLOAD (30 * SECOND)   /* the longest wait for what is on its way after a run */
 
 static const struct dialect *dialect;
