@@ -5,7 +5,7 @@
 const DEEPEST = 16;
 const LONGEST_URL = 2000;
 const PLAIN = /[^\\`*_~[\]@\nhH<]+/y;
-const URL_IN_TEXT = /https?:\/\/[^\s<>"`\\]+/iy;
+const URL_IN_TEXT = /https?:\/\/[^\s<>"`\\[\]]+/iy;
 // As giestack/chat/mentions.py has them.
 const NAME = /[A-Za-z0-9._-]+/y;
 const NOT_BEFORE_NAME = /[\p{L}\p{N}.+/@-]/u;
@@ -231,7 +231,8 @@ class Line {
     const text = found && (closed ? found : trimmed(found));
     const href = text && (char !== "<" || closed) && safeUrl(text);
     if (!href) {
-      this.#say(char);
+      // All of it is looked at once.
+      this.#say(char === "<" ? char : text || char);
       return;
     }
     const children = [{ type: "text", text }];
