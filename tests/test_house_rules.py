@@ -18,6 +18,7 @@ ROOMS: dict[str, set[str]] = {
     "giestack.routing": set(),
     "giestack.proxy": set(),
     "giestack.settings": {
+        "giestack.chat.word_filter",
         "giestack.routing",
         "giestack.docker.references",
         "giestack.spawner.docker.files",
@@ -127,6 +128,7 @@ UNTESTED = {
     "giestack/chat/storage.py",
     "giestack/chat/store/append.py",
     "giestack/chat/store/event_rows.py",
+    "giestack/chat/store/lookups.py",
     "giestack/chat/store/order.py",
     "giestack/chat/store/people.py",
     "giestack/chat/store/reading.py",

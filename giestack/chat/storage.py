@@ -241,7 +241,7 @@ class Watcher(Protocol):
     """Is told what other nodes have done; on one node alone nothing ever comes."""
 
     def moved(self, rooms: Mapping[str, int]) -> None:
-        """These rooms have new events; ``last`` numbers by room id."""
+        """Rooms have events up to these numbers, by room id; what is known may be told again."""
 
     def signalled(self, signal: Signal) -> None:
         """Another node has said something."""

@@ -85,16 +85,14 @@ class NodesTests(SynchronousTestCase):
     def test_wake_up(self):
         here, there = self.watched
         self.get(self.here.append(self.draft(self.ann, "1")))
-        self.until(lambda: there.told)
-        self.assertEqual(there.told, [{self.room: 1}])
+        self.until(lambda: {self.room: 1} in there.told)
         signal = Signal(kind="typing", node="here", body={"who": "Änn 😀", "rooms": [self.room]})
         self.here.tell(signal)
-        self.until(lambda: len(there.told) > 1)
-        self.assertEqual(there.told[1], signal)
+        self.until(lambda: signal in there.told)
         # This comes after whatever might have been echoed.
         self.there.tell(signal)
-        self.until(lambda: here.told)
-        self.assertEqual(here.told, [signal])
+        self.until(lambda: signal in here.told)
+        self.assertEqual(here.told.count(signal), 1)
 
     def test_numbers_have_no_gap(self):
         asked = []
@@ -141,8 +139,7 @@ class NodesTests(SynchronousTestCase):
         self.here._nodes._announcer.moved = lambda rooms: None
         self.get(self.here.append(self.draft(self.ann, "1")))
         self.clock.advance(LOOK_SECONDS)
-        self.until(lambda: self.watched[1].told)
-        self.assertEqual(self.watched[1].told, [{self.room: 1}])
+        self.until(lambda: {self.room: 1} in self.watched[1].told)
 
     def test_a_listener_that_is_cut_off_comes_back(self):
         with postgres().connect() as connection:
@@ -150,8 +147,7 @@ class NodesTests(SynchronousTestCase):
             found = connection.execute(f"{query} 'LISTEN %'".encode()).fetchall()
         self.assertGreaterEqual(len(found), 2)
         self.get(self.here.append(self.draft(self.ann, "1")))
-        self.until(lambda: self.watched[1].told)
-        self.assertEqual(self.watched[1].told, [{self.room: 1}])
+        self.until(lambda: {self.room: 1} in self.watched[1].told)
 
     def test_outage(self):
         with postgres().connect() as connection:
@@ -170,7 +166,7 @@ class NodesTests(SynchronousTestCase):
         self.get(store.open())
         self.get(store.close())
         self.assertEqual(self.get(self.here.append(self.draft(self.ann, "1"))).event.seq, 1)
-        self.until(lambda: self.watched[1].told)
+        self.until(lambda: {self.room: 1} in self.watched[1].told)
         self.assertEqual(self.seqs(self.there), [1])
 
     def test_steps(self):

@@ -6,10 +6,9 @@ two nodes never wait for each other.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from giestack.chat.storage import (
     Appended,
@@ -20,16 +19,21 @@ from giestack.chat.storage import (
     NewModeration,
     Rejected,
 )
-from giestack.chat.store.event_rows import EVENTS, events_of, mentioned_ids
+from giestack.chat.store.event_rows import mentioned_ids
+from giestack.chat.store.lookups import (
+    LockedRoom,
+    answered_messages,
+    locked_rooms,
+    named_people,
+    stored_messages,
+)
 from giestack.chat.store.reading import no_room
 from giestack.chat.store.tables import (
     EVERYBODY,
     audit,
     event,
     is_message,
-    member,
     mention,
-    person,
     room,
 )
 from giestack.chat.store.words import is_storable, storable
@@ -38,31 +42,13 @@ from giestack.chat.wire import Deleted, Edited, Event, Message, Moderated
 
 Outcome = Appended | Rejected
 
-_rooms = (
-    select(room.c.key, room.c.id, room.c.kind, room.c.last)
-    .where(room.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(room.c.key)
-    .with_for_update(key_share=True)
-)
 _rooms_moved = (
     update(room)
     .where(room.c.key == bindparam("room_key"))
     .values(last=bindparam("new_last"), used=bindparam("new_used"))
 )
-_known = EVENTS.where(event.c.cid.in_(bindparam("cids", expanding=True)), is_message)
-_known = _known.add_columns(event.c.author)
-_named = select(person.c.key, person.c.id, person.c.lower).where(
-    person.c.lower.in_(bindparam("names", expanding=True))
-)
-_members = select(member.c.room, member.c.person).where(
-    member.c.room.in_(bindparam("rooms", expanding=True)),
-    member.c.person.in_(bindparam("people", expanding=True)),
-)
 _message = select(event.c.key, event.c.ts, event.c.author, event.c.text, event.c.deleted).where(
     event.c.room == bindparam("room"), event.c.seq == bindparam("seq"), is_message
-)
-_messages = select(event.c.room, event.c.seq).where(
-    tuple_(event.c.room, event.c.seq).in_(bindparam("places", expanding=True)), is_message
 )
 _changed = update(event).where(event.c.key == bindparam("event_key"))
 _mentions_gone = delete(mention).where(mention.c.event == bindparam("event_key"))
@@ -89,15 +75,6 @@ def append(connection: Connection, words: WordsIndex, drafts: Sequence[Draft]) -
     return _Appending(connection, words, drafts).outcomes()
 
 
-@dataclass(slots=True)
-class _Room:
-    key: int
-    id: str
-    kind: str
-    last: int
-    used: int | None = None
-
-
 class _Appending:
     """One transaction. Rows are collected and written together, before anything looks for them."""
 
@@ -106,10 +83,10 @@ class _Appending:
         self._words = words
         self._drafts = drafts
         self._keys = iter(words.next_keys(connection, len(drafts)))
-        self._rooms = self._locked_rooms()
-        self._known = self._known_messages()
-        self._answered = self._answered_messages()
-        self._named, self._is_member = self._named_people()
+        self._rooms = locked_rooms(connection, drafts)
+        self._known = stored_messages(connection, drafts)
+        self._answered = answered_messages(connection, self._rooms, drafts)
+        self._named = named_people(connection, self._rooms, drafts)
         self._rows: list[dict[str, Any]] = []
         self._texts: list[tuple[int, str]] = []
         self._mentions: list[dict[str, Any]] = []
@@ -131,50 +108,6 @@ class _Appending:
         if moved:
             self._connection.execute(_rooms_moved, moved)
         return found
-
-    # What is known before.
-
-    def _locked_rooms(self) -> dict[str, _Room]:
-        ids = {storable(draft.room) for draft in self._drafts}
-        rows = self._connection.execute(_rooms, {"ids": list(ids)})
-        return {row.id: _Room(row.key, row.id, row.kind, row.last) for row in rows}
-
-    def _known_messages(self) -> dict[tuple[int, str], Event]:
-        cids = {one.cid for one in self._drafts if isinstance(one, NewMessage)}
-        if not cids:
-            return {}
-        rows = self._connection.execute(_known, {"cids": [storable(cid) for cid in cids]}).all()
-        events = events_of(self._connection, rows)
-        return {(row.author, row.cid): one for row, one in zip(rows, events, strict=True)}
-
-    def _answered_messages(self) -> set[tuple[int, int]]:
-        places = [
-            (self._rooms[one.room].key, one.reply)
-            for one in self._drafts
-            if isinstance(one, NewMessage) and one.reply is not None and one.room in self._rooms
-        ]
-        rows = self._connection.execute(_messages, {"places": places}) if places else ()
-        return {(row.room, row.seq) for row in rows}
-
-    def _named_people(self) -> tuple[dict[str, list[tuple[int, str]]], set[tuple[int, int]]]:
-        names = {
-            storable(name)
-            for one in self._drafts
-            if isinstance(one, NewMessage | NewEdit)
-            for name in one.names
-        }
-        if not names:
-            return {}, set()
-        named: dict[str, list[tuple[int, str]]] = {}
-        keys = []
-        for row in self._connection.execute(_named, {"names": list(names)}):
-            named.setdefault(row.lower, []).append((row.key, row.id))
-            keys.append(row.key)
-        closed = [one.key for one in self._rooms.values() if one.kind != "public"]
-        if not closed or not keys:
-            return named, set()
-        rows = self._connection.execute(_members, {"rooms": closed, "people": keys})
-        return named, {(row.room, row.person) for row in rows}
 
     # One draft.
 
@@ -199,7 +132,7 @@ class _Appending:
             made = self._moderation(found, draft)
         return Appended(made)
 
-    def _message(self, found: _Room, draft: NewMessage) -> Message:
+    def _message(self, found: LockedRoom, draft: NewMessage) -> Message:
         if draft.reply is not None and (found.key, draft.reply) not in self._answered:
             raise Rejected("bad", "there is no such message to reply to")
         values = {"text": draft.text, "cid": draft.cid, "ref": draft.reply}
@@ -213,7 +146,7 @@ class _Appending:
             reply=draft.reply,
         )
 
-    def _edit(self, found: _Room, draft: NewEdit) -> Edited:
+    def _edit(self, found: LockedRoom, draft: NewEdit) -> Edited:
         if not is_storable(draft.text):
             raise Rejected("bad", "the text holds what can't be stored")
         row = self._own(found, draft)
@@ -226,7 +159,7 @@ class _Appending:
         _, seq = self._add(found, draft, "edit", {"ref": draft.ref})
         return Edited(**_shared(draft, seq), ref=draft.ref, text=draft.text, mentions=mentions)
 
-    def _deletion(self, found: _Room, draft: NewDeletion) -> Deleted:
+    def _deletion(self, found: LockedRoom, draft: NewDeletion) -> Deleted:
         row = self._own(found, draft)
         self._forget(row)
         self._connection.execute(_changed.values(text="", deleted=True), {"event_key": row.key})
@@ -234,7 +167,7 @@ class _Appending:
         _, seq = self._add(found, draft, "del", {"ref": draft.ref, "reason": reason})
         return Deleted(**_shared(draft, seq), ref=draft.ref, reason=reason)
 
-    def _moderation(self, found: _Room, draft: NewModeration) -> Moderated:
+    def _moderation(self, found: LockedRoom, draft: NewModeration) -> Moderated:
         told: dict[str, Any] = {
             "until": draft.until,
             "seconds": draft.seconds,
@@ -257,12 +190,12 @@ class _Appending:
 
     # What a draft needs.
 
-    def _original(self, found: _Room, seq: int) -> Any | None:
+    def _original(self, found: LockedRoom, seq: int) -> Any | None:
         """The message with a number, if there is one; also of this transaction."""
         self._write()
         return self._connection.execute(_message, {"room": found.key, "seq": seq}).one_or_none()
 
-    def _own(self, found: _Room, draft: NewEdit | NewDeletion) -> Any:
+    def _own(self, found: LockedRoom, draft: NewEdit | NewDeletion) -> Any:
         row = self._original(found, draft.ref)
         if row is None or row.deleted:
             raise Rejected("bad", "there is no such message")
@@ -279,7 +212,7 @@ class _Appending:
         self._connection.execute(_mentions_gone, {"event_key": row.key})
 
     def _add(
-        self, found: _Room, draft: Draft, kind: str, values: dict[str, Any]
+        self, found: LockedRoom, draft: Draft, kind: str, values: dict[str, Any]
     ) -> tuple[int, int]:
         key = next(self._keys)
         found.last += 1
@@ -303,15 +236,9 @@ class _Appending:
         return key, found.last
 
     def _mention(
-        self, found: _Room, draft: NewMessage | NewEdit, key: int, seq: int
+        self, found: LockedRoom, draft: NewMessage | NewEdit, key: int, seq: int
     ) -> tuple[str, ...]:
-        people = {
-            one: id
-            for name in draft.names
-            for one, id in self._named.get(name, ())
-            if found.kind == "public" or (found.key, one) in self._is_member
-        }
-        some: list[tuple[int, str | None]] = [*sorted(people.items())]
+        some: list[tuple[int, str | None]] = [*self._named.who_are(draft.names, found)]
         if draft.everybody:
             some.append((EVERYBODY, None))
         place = {"event": key, "room": found.key, "seq": seq, "author": draft.author.key}

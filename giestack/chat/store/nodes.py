@@ -5,7 +5,6 @@ from secrets import token_urlsafe
 from typing import Any
 
 from sqlalchemy import Connection, select
-from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -43,27 +42,29 @@ class Nodes:
         self._reactor = reactor
         self._now = now
         self._node = token_urlsafe(8)
-        self._lasts: dict[str, int] = {}
-        self._looked_at: int | None = None
+        self._epoch = ""
+        self._looked_at = 0
         self._running = False
         self._timer: IDelayedCall | None = None
         self._announcer: Announcer | None = None
         self._listener: Listener | None = None
 
-    def start(self, epoch: str) -> Deferred[None]:
-        """Begin; fires when it is known how far the rooms are."""
+    def start(self, epoch: str) -> None:
+        """Begin."""
         if self._engines.path is not None:
-            return succeed(None)
+            return
         self._running = True
         self._epoch = epoch
+        self._looked_at = self._now()
         self._announcer = Announcer(self._engines.write, epoch, self._node)
         self._announcer.start()
+        # It has us look at the tables as soon as it hears.
         self._listener = Listener(
             self._engines.write,
             lambda payload: self._reactor.callFromThread(self._heard, payload),
         )
         self._listener.start()
-        return self._look()
+        self._timer = self._reactor.callLater(LOOK_SECONDS, self._look)
 
     def stop(self) -> None:
         """End; what there is to be told still is."""
@@ -89,19 +90,10 @@ class Nodes:
             self._announcer.moved(rooms)
         if late:
             self._moved(rooms)
-        else:
-            self._news(rooms)
-
-    def _news(self, rooms: Mapping[str, int]) -> dict[str, int]:
-        """Remember how far rooms are, and return those that are further than was known."""
-        news = {id: last for id, last in rooms.items() if last > self._lasts.get(id, 0)}
-        self._lasts.update(news)
-        return news
 
     def _moved(self, rooms: Mapping[str, int]) -> None:
-        news = self._news(rooms)
-        if news and self.watcher is not None:
-            self.watcher.moved(news)
+        if rooms and self.watcher is not None:
+            self.watcher.moved(rooms)
 
     def _heard(self, payload: str | None) -> None:
         if not self._running:
@@ -116,20 +108,19 @@ class Nodes:
         elif told is not None:
             self._moved(told)
 
-    def _look(self) -> Deferred[None]:
-        """Look for rooms that have moved, and do so again in a while."""
+    def _look(self) -> None:
+        """Tell how far the rooms are that were in use lately, and do so again in a while.
+
+        That they have moved is told again and again: the watcher knows what it has, and may not
+        have been able to fetch it before.
+        """
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         began = self._now()
-        first = self._looked_at is None
-        since = -1 if self._looked_at is None else self._looked_at - _SLACK_MS
 
         def looked(rooms: dict[str, int]) -> None:
             self._looked_at = began
-            if first:
-                self._news(rooms)
-            else:
-                self._moved(rooms)
+            self._moved(rooms)
 
         def failed(failure: Failure) -> None:
             self.log.warn("Rooms of other nodes: {why}", why=failure.getErrorMessage())
@@ -138,8 +129,8 @@ class Nodes:
             if self._running and not (self._timer is not None and self._timer.active()):
                 self._timer = self._reactor.callLater(LOOK_SECONDS, self._look)
 
-        asked = self._database.run(_used_since, since).addCallbacks(looked, failed)
-        return asked.addCallback(done)
+        asked = self._database.run(_used_since, self._looked_at - _SLACK_MS)
+        asked.addCallbacks(looked, failed).addCallback(done)
 
 
 def _used_since(connection: Connection, since: int) -> dict[str, int]:

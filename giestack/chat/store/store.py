@@ -110,7 +110,8 @@ class ChatStore:
             self.epoch = epoch
             self._writer.start()
             self._reader.start()
-            self._nodes.start(epoch).chainDeferred(opened)
+            self._nodes.start(epoch)
+            opened.callback(None)
 
         Thread(target=work, name="chat-upgrade", daemon=True).start()
         return opened
