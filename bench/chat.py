@@ -37,7 +37,7 @@ _SLOWEST, _FASTEST = 10.0, 20_000.0
 _DELIVERED, _LATE = 0.98, 250.0
 
 _IDLE = 2_000
-_ASK = 0.010
+_ASK = 0.025
 _TOO_BUSY = 0.1
 
 
@@ -189,7 +189,7 @@ class Bench:
 
 
 class _Asker:
-    """Somebody who asks the proxy for a page every 10 ms, in a thread."""
+    """Somebody who asks the proxy for a page forty times a second, in a thread."""
 
     def __init__(self, port: int, path: str, headers: dict[str, str]) -> None:
         self._connection = HTTPConnection(LOOPBACK, port, timeout=30)
