@@ -21,7 +21,7 @@ import tempfile
 import time
 from argparse import ArgumentParser
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from functools import cache, partial
 from pathlib import Path
 from typing import TextIO
@@ -56,23 +56,31 @@ def modules(root: Path = ROOT) -> list[str]:
     return sorted(names, key=lambda name: (not name.startswith(REAL), name))
 
 
-@cache
 def needs_engine(name: str) -> bool:
     """Whether a module of the tests imports their Docker engine, perhaps through others."""
+    seen, ahead = {name}, [name]
+    while ahead:
+        found = imported(ahead.pop())
+        if ENGINE in found:
+            return True
+        ahead += found - seen
+        seen |= found
+    return False
+
+
+@cache
+def imported(name: str) -> Set[str]:
+    """What a module of the tests imports of them: modules, and names that may be modules."""
     path = ROOT.joinpath(*name.split(".")).with_suffix(".py")
     if not name.startswith("tests.") or not path.exists():
-        return False
-    return any(one == ENGINE or needs_engine(one) for one in imported(path.read_bytes()))
-
-
-def imported(source: bytes) -> Iterator[str]:
-    """What a module imports: modules, and names in packages that may be modules."""
-    for node in ast.walk(ast.parse(source)):
+        return set()
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {one for one in found if one.startswith("tests.")}
 
 
 def takes(lane: int, names: Sequence[str], on_engine: Callable[[str], bool]) -> list[str]:

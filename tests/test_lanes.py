@@ -29,6 +29,12 @@ class ModulesTests(SynchronousTestCase):
         for lane in (1, 2):
             self.assertEqual(takes(lane, names, is_first), ["real", "other"])
 
+    def test_every_module_is_for_some_lane(self):
+        every, others = (takes(lane, modules(), needs_engine) for lane in (0, 1))
+        self.assertEqual(sorted(every), sorted(modules()))
+        self.assertLess(set(others), set(every))
+        self.assertTrue(all(one.startswith("tests.real.") for one in set(every) - set(others)))
+
     def test_who_needs_the_engine(self):
         for name in (ENGINE, "tests.real.test_docker_client", "tests.real.test_docker_faults"):
             self.assertEqual(needs_engine(name), name != ENGINE, name)
