@@ -4,22 +4,22 @@ import json
 import re
 from contextlib import ExitStack
 
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.neighbours.chat_pages import CHAT, GALAXY, HOSTILE, ME, STATIC, TAG, WIDGET, Visit
 from tests.neighbours.chromium import (
     LOOKS,
-    chromium,
     fits,
-    in_a_thread,
     screenshot,
     violations,
     visitor,
 )
 from tests.neighbours.galaxy import new_folder
+from tests.neighbours.program import PATIENCE
+from tests.neighbours.shared_browser import in_the_browser
 
-expect.set_options(timeout=9000)
+expect.set_options(timeout=PATIENCE * 1000)
 REFUSED = "Failed to load resource"
 STRANGER = (401, {"error": "not-logged-in", "static": STATIC, "galaxy_url": f"{GALAXY}/"})
 
@@ -29,6 +29,18 @@ _BRING = """source => new Promise(done => {
     tag.onload = () => done();
     document.body.append(tag);
 })"""
+_NOTIFICATION = """
+    globalThis.said = [];
+    globalThis.Notification = class {
+        static permission = "default";
+        static async requestPermission() {
+            globalThis.asked = true;
+            return this.permission = "granted";
+        }
+        constructor(title, options) { said.push(Object.assign(this, options, {title})); }
+        close() {}
+    };
+"""
 _STYLE = """node => {
     const style = getComputedStyle(node);
     return [style.fontSize, style.borderTopWidth, style.color];
@@ -36,15 +48,11 @@ _STYLE = """node => {
 
 
 class ViewCase(SynchronousTestCase):
-    def setUp(self):
-        self.browsers = {}
+    browser: Browser
 
     def visit(self, ends, options=None, **wishes):
-        """Somebody new, until the stack ``ends`` does; a browser is started for the first one."""
-        if ends not in self.browsers:
-            self.browsers[ends] = ends.enter_context(chromium())
-        context = ends.enter_context(visitor(self.browsers[ends], **options or {}))
-        return Visit(context, **wishes)
+        """Somebody new, until the stack ``ends`` does."""
+        return Visit(ends.enter_context(visitor(self.browser, **options or {})), **wishes)
 
     def assertAccessible(self, page, *ignored):
         found = [
@@ -55,7 +63,7 @@ class ViewCase(SynchronousTestCase):
 
 
 class LoaderTests(ViewCase):
-    @in_a_thread
+    @in_the_browser
     def test_a_hostile_page_and_the_chat_leave_each_other_alone(self):
         with ExitStack() as ends:
             visit = self.visit(ends)
@@ -93,7 +101,7 @@ class LoaderTests(ViewCase):
             expect(page.locator("giestack-chat .panel")).to_be_visible()
             self.assertEqual(visit.complaints, [])
 
-    @in_a_thread
+    @in_the_browser
     def test_strangers_see_nothing_unless_the_page_wants_them_to(self):
         with ExitStack() as ends:
             visit = self.visit(ends, phase="loggedout", empty=True)
@@ -109,7 +117,7 @@ class LoaderTests(ViewCase):
             expect(link).to_have_attribute("href", f"{GALAXY}/login/start?redirect=/")
             self.assertEqual([text for text in visit.complaints if REFUSED not in text], [])
 
-    @in_a_thread
+    @in_the_browser
     def test_a_chat_that_does_not_answer_is_asked_again(self):
         with ExitStack() as ends:
             visit = self.visit(ends)
@@ -123,7 +131,7 @@ class LoaderTests(ViewCase):
 
 
 class PanelTests(ViewCase):
-    @in_a_thread
+    @in_the_browser
     def test_by_keyboard(self):
         with ExitStack() as ends:
             visit = self.visit(ends)
@@ -157,7 +165,7 @@ class PanelTests(ViewCase):
             self.assertEqual(visit.focused(), "Chat: Online")
             self.assertEqual(visit.complaints, [])
 
-    @in_a_thread
+    @in_the_browser
     def test_what_is_unread_is_on_the_bubble_until_it_was_seen(self):
         with ExitStack() as ends:
             visit = self.visit(ends)
@@ -185,7 +193,7 @@ class PanelTests(ViewCase):
             launcher.click()
             expect(page.locator(".bubble-count")).to_be_hidden()
 
-    @in_a_thread
+    @in_the_browser
     def test_its_size_colours_and_language_are_remembered(self):
         with ExitStack() as ends:
             visit = self.visit(ends)
@@ -203,9 +211,33 @@ class PanelTests(ViewCase):
             expect(page.locator(".root")).to_have_attribute("lang", "de")
             expect(page.get_by_role("button", name="Chat verkleinern")).to_be_visible()
 
+    @in_the_browser
+    def test_notifications_lead_to_their_room(self):
+        with ExitStack() as ends:
+            visit = self.visit(ends)
+            page = visit.page
+            page.add_init_script(_NOTIFICATION)
+            visit.open()
+            page.get_by_role("button", name="Settings").click()
+            notify = page.get_by_label("Notify me while I look elsewhere")
+            notify.uncheck()
+            notify.check()
+            self.assertTrue(visit.fake("return asked"))
+            page.get_by_role("button", name="Close", exact=True).click()
+            page.get_by_role("button", name="Close the chat").click()
+            visit.fake(
+                "const message = fake.hear('rna', 'bob', '**hi**');"
+                "fake.emit('notify', 'rna', {room: 'rna', message, mention: true, alert: true})"
+            )
+            self.assertEqual(visit.fake("return said[0].title"), "bob in RNA-Seq")
+            self.assertEqual(visit.fake("return said[0].body"), "hi")
+            visit.fake("said[0].onclick()")
+            expect(page.get_by_role("heading", name="RNA-Seq")).to_be_visible()
+            self.assertEqual(visit.complaints, [])
+
 
 class PageTests(ViewCase):
-    @in_a_thread
+    @in_the_browser
     def test_rooms_come_from_the_address_and_names_do_not(self):
         with ExitStack() as ends:
             visit = self.visit(ends, {"viewport": {"width": 600, "height": 350}})
@@ -226,14 +258,14 @@ class PageTests(ViewCase):
             expect(page.locator(".message[data-seq='2']")).to_be_focused()
             self.assertEqual(visit.complaints, [])
 
-    @in_a_thread
+    @in_the_browser
     def test_without_script_it_says_so(self):
         with ExitStack() as ends:
             visit = self.visit(ends, {"java_script_enabled": False})
             visit.page.goto(CHAT)
             expect(visit.page.locator("noscript p")).to_contain_text("needs JavaScript")
 
-    @in_a_thread
+    @in_the_browser
     def test_a_stranger_is_told_where_to_log_in(self):
         with ExitStack() as ends:
             visit = self.visit(ends, phase="loggedout", empty=True)
@@ -246,7 +278,7 @@ class PageTests(ViewCase):
 
 
 class LookTests(ViewCase):
-    @in_a_thread
+    @in_the_browser
     def test_on_every_screen(self):
         pictures = new_folder(self)
         with ExitStack() as ends:
@@ -272,7 +304,7 @@ class LookTests(ViewCase):
                 self.assertAccessible(page)
                 self.assertEqual(visit.complaints, [])
 
-    @in_a_thread
+    @in_the_browser
     def test_the_other_way_round_and_on_the_smallest_phone(self):
         hebrew = json.loads((WIDGET / "locale" / "en.json").read_text("utf-8"))
         hebrew |= {"direction": "rtl", "composer.send": "שלח"}

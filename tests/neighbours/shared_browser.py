@@ -1,0 +1,80 @@
+"""One real Chromium for the tests of a module, one after the other: starting it takes seconds."""
+
+import functools
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from playwright.sync_api import Browser
+
+from tests.neighbours.chromium import chromium
+
+LINGER = 2.0
+"""Seconds for which the browser waits for another test, before it ends."""
+
+_Job = tuple[Callable[[Browser], None], "Future[None]"]
+
+
+class SharedBrowser:
+    """Runs what it is given with a browser, in a thread of its own: Playwright stays in one."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._running = False
+
+    def run(self, job: Callable[[Browser], None]) -> None:
+        """Do the job, and raise what it raises."""
+        done: Future[None] = Future()
+        with self._lock:
+            self._jobs.put((job, done))
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._work).start()
+        done.result()
+
+    def _work(self) -> None:
+        try:
+            with chromium() as browser:
+                while self._goes_on(browser):
+                    pass
+        except BaseException as error:
+            # It did not start, or end: who waits for it is told.
+            with self._lock:
+                self._running = False
+                while not self._jobs.empty():
+                    self._jobs.get()[1].set_exception(error)
+
+    def _goes_on(self, browser: Browser) -> bool:
+        try:
+            job, done = self._jobs.get(timeout=LINGER)
+        except queue.Empty:
+            with self._lock:
+                self._running = not self._jobs.empty()
+                return self._running
+        try:
+            job(browser)
+        except BaseException as error:
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+        return True
+
+
+_shared = SharedBrowser()
+
+
+def in_the_browser(test_method: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Run a test with the shared browser as its ``browser``."""
+
+    @functools.wraps(test_method)
+    def run(test: Any) -> None:
+        def job(browser: Browser) -> None:
+            test.browser = browser
+            test_method(test)
+
+        _shared.run(job)
+
+    return run
