@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import LogLevel
 
-from giestack.chatting import Chatting, chat_of
+from giestack.chatting import Chatting
 from giestack.database import DatabaseUnavailable
 from giestack.galaxy import Galaxy, NoHost
 from giestack.gate import Gate, no_entrance
@@ -33,6 +33,7 @@ from giestack.ops.admin import AdminSite
 from giestack.ops.audit_log import AuditLog
 from giestack.ops.chat_metrics import of_chat
 from giestack.ops.event_log import EventLog
+from giestack.ops.health import Ask as HealthAsk
 from giestack.ops.health import Readiness
 from giestack.ops.lag import ReactorLag
 from giestack.ops.line_log import LineLog, Retargeting
@@ -153,7 +154,7 @@ class Assembly:
                 self._figures,
             )
         self._chatting: Chatting | None = None
-        chat = chat_of(settings)
+        chat = settings.chat
         if chat is not None:
             preference = self._galaxy.chat_preference if self._galaxy else None
             self._chatting = Chatting(reactor, chat, self._audit_log, self._host.hold, preference)
@@ -227,9 +228,8 @@ class Assembly:
         self._admin.configure(settings.admin.token, api.control())
         if self._spawner is not None and settings.spawner is not None:
             self._spawner.configure(spawner_of(settings.spawner), settings.galaxy.url or "")
-        chat = chat_of(settings)
-        if self._chatting is not None and chat is not None:
-            self._chatting.configure(chat)
+        if self._chatting is not None and settings.chat is not None:
+            self._chatting.configure(settings.chat)
         self._event_log.level = LogLevel.levelWithName(settings.log.level)
 
     def _rules(self, settings: Settings) -> tuple[Rules, Rules, Api]:
@@ -240,7 +240,8 @@ class Assembly:
         proxy, policy, chatting = settings.proxy, access_policy(settings), self._chatting
         links = links_of(settings, demo=self._demo_logins is not None)
         if chatting is not None:
-            links = replace(links, chat=True, moderates=chatting.chat.moderates)
+            shown = settings.chat is not None and settings.chat.enabled
+            links = replace(links, chat=shown, moderates=chatting.chat.moderates)
             policy = replace(policy, chat=True)
         refusals = RefusalPages(links, self._reactor)
         host, demo, spawner = self._host, self._demo_logins, self._spawner
@@ -360,8 +361,15 @@ class Assembly:
             maps=self._maps,
             ask_database=self._galaxy.ask if self._galaxy else None,
             says_why=(DatabaseUnavailable,),
-            more=self._spawner.questions if self._spawner else dict,
+            more=self._questions,
         )
+
+    def _questions(self) -> Mapping[str, HealthAsk]:
+        asked: dict[str, HealthAsk] = {}
+        for part in (self._spawner, self._chatting):
+            if part is not None:
+                asked |= part.questions()
+        return asked
 
     def _metrics(self, traffic: Traffic) -> Metrics:
         chatting = self._chatting

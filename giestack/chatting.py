@@ -1,7 +1,10 @@
 """Puts the chat together: its store, its core, its edge, and the door that is its alone."""
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+
+from twisted.internet.defer import Deferred
 
 from giestack.chat.arriving import Preference
 from giestack.chat.chat import Chat
@@ -12,21 +15,17 @@ from giestack.chat.surroundings import Audit
 from giestack.chat.websocket import ChatSocket
 from giestack.ops.chat_metrics import Commits
 from giestack.proxy.decision import HandOver, Request
-from giestack.settings.schema import ChatSettings, Settings
+from giestack.settings.schema import ChatSettings
 from giestack.site.chat_files import WidgetFiles
 from giestack.site.chat_resource import ChatSite
 from giestack.site.refusals import RefusalPages
 from giestack.site.streams import Streams
 
 
-def chat_of(settings: Settings) -> ChatSettings | None:
-    """The chat's settings; None where it is off."""
-    return settings.chat if settings.chat is not None and settings.chat.enabled else None
-
-
 def rules_of(chat: ChatSettings) -> Rules:
     """What the chat goes by."""
     return Rules(
+        enabled=chat.enabled,
         opt_in=chat.opt_in,
         rooms=chat.rooms,
         impersonation=chat.impersonation,
@@ -84,6 +83,20 @@ class Chatting:
         """Close the store; fires when all that was accepted is there."""
         self._edge.stop()
         return self.chat.stop()
+
+    def questions(self) -> Mapping[str, Callable[[], Deferred[Sequence[str]]]]:
+        """What to ask to learn whether people can come in; see `giestack.ops.health.Readiness`."""
+        return {"chat": self._troubles}
+
+    def _troubles(self) -> Deferred[Sequence[str]]:
+        async def asked() -> Sequence[str]:
+            if not self.chat.ready:
+                return ["its store is not open yet"]
+            # Something cheap that has to ask the database.
+            await self.store.room("")
+            return ()
+
+        return Deferred.fromCoroutine(asked())
 
     def take_over(self, decision: HandOver, request: Request) -> ChatSocket:
         """Be a `giestack.proxy.front.TakeOver`."""

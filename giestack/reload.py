@@ -30,7 +30,6 @@ FIXED = (
     "spawner.domain",
     "spawner.gie_plugins_directory",
     "chat.database",
-    "chat.enabled",
 )
 """Keys that are read at start only."""
 

@@ -11,13 +11,13 @@ from twisted.web.client import Agent, HTTPConnectionPool, readBody
 from twisted.web.http_headers import Headers
 
 from giestack.assembly import Assembly, make_data_dir
-from giestack.chatting import chat_of, rules_of
+from giestack.chatting import rules_of
 from giestack.listening import Door
 from giestack.ops.event_log import EventLog
 from giestack.settings.files import load
 from giestack.settings.load import Loaded
 from giestack.settings.problems import SettingsError
-from giestack.settings.schema import ChatFilter, ChatLimits, ChatSettings, Settings
+from giestack.settings.schema import ChatFilter, ChatLimits, ChatSettings
 
 reactor: Any = global_reactor
 
@@ -41,10 +41,8 @@ class RulesTests(SynchronousTestCase):
         self.assertEqual((rules.edit_seconds, rules.retention_days), (5, 6))
         self.assertEqual((rules.opt_in, rules.rooms, rules.impersonation), (False, ("A",), "mark"))
 
-    def test_where_it_is_off(self) -> None:
-        self.assertIsNone(chat_of(Settings()))
-        self.assertIsNone(chat_of(Settings(chat=ChatSettings(enabled=False))))
-        self.assertIsNotNone(chat_of(Settings(chat=ChatSettings())))
+    def test_switched_off(self) -> None:
+        self.assertFalse(rules_of(ChatSettings(enabled=False)).enabled)
 
 
 class DoorTests(TestCase):
@@ -127,6 +125,26 @@ class DoorTests(TestCase):
         _, _, body = await self.get(2, "/metrics")
         self.assertIn(b"giestack_chat_ready 1.0", body)
         self.assertIn(b"giestack_chat_sockets 0.0", body)
+
+    async def test_it_is_ready_when_its_store_is(self) -> None:
+        await self.until_ready()
+        _, _, body = await self.get(2, "/ready")
+        self.assertIn(b'"chat"', body)
+        chatting = self.assembly._chatting
+        assert chatting is not None
+        [ask] = chatting.questions().values()
+        self.assertEqual(list(await ask()), [])
+        await chatting.chat.stop()
+        self.assertEqual(list(await ask()), ["its store is not open yet"])
+
+    async def test_switched_off_and_on(self) -> None:
+        await self.until_ready()
+        self.write(enabled=False)
+        await self.assembly.reconfigure(self.load().settings)
+        self.assertEqual((await self.get(0, "/widget.js"))[0], 200)
+        chatting = self.assembly._chatting
+        assert chatting is not None
+        self.assertFalse(chatting.chat._around.rules.enabled)
 
     async def test_other_rules_without_a_restart(self) -> None:
         await self.until_ready()

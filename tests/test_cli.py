@@ -23,9 +23,9 @@ CREATE TABLE galaxy_user (
   external BOOLEAN, active BOOLEAN);
 CREATE TABLE galaxy_session (
   id INTEGER PRIMARY KEY, create_time TIMESTAMP, user_id INTEGER, session_key TEXT,
-  is_valid BOOLEAN, prev_session_id INTEGER, last_action TIMESTAMP);
+  is_valid BOOLEAN, prev_session_id INTEGER, last_action TIMESTAMP, current_history_id INTEGER);
 INSERT INTO galaxy_user VALUES (7, 'alice@example.org', 'alice', 0, 0, 0, 1);
-INSERT INTO galaxy_session VALUES (3, '2026-01-01 00:00:00.0', 7, '{KEY}', 1, NULL, NULL);
+INSERT INTO galaxy_session VALUES (3, '2026-01-01 00:00:00.0', 7, '{KEY}', 1, NULL, NULL, NULL);
 """
 
 

@@ -34,8 +34,8 @@ else. Refusals have a code: ``auth`` (not logged in), ``perm`` (not allowed), ``
 ``server`` (not your fault).
 
 **Close codes.** 4401 not logged in, or not any more; 4403 banned, disabled or not opted in; 4408
-did not read for too long; 4429 asked for far too much; 1012 restart, come back in a moment; 1009
-too big.
+did not read for too long; 4429 asked for far too much; 1012 restart, come back in a moment; 1013
+the store can't be reached, come back later; 1009 too big; 1011 something went wrong in the server.
 """
 
 from collections.abc import Mapping
@@ -423,7 +423,10 @@ class Chosen:
 
 @frame("room")
 class Room:
-    """A room of one's own is new or has changed (``gone``: is one's own no longer)."""
+    """A room of one's own is new or has changed (``gone``: is one's own no longer).
+
+    Somebody else, or another client of one's own, has done that; to hear the room `Resume` it.
+    """
 
     room: RoomState
     gone: bool = False

@@ -39,6 +39,7 @@ _session = table(
     column("id", BigInteger),
     column("session_key", String),
     *map(column, ("user_id", "is_valid", "create_time", "last_action", "prev_session_id")),
+    column("current_history_id"),
 )
 _user = table(
     "galaxy_user", *map(column, ("id", "email", "username", "deleted", "purged", "external"))
@@ -73,6 +74,7 @@ def _sessions_statement() -> Any:
         u.c.external,
         previous.c.user_id.label("previous_user_id"),
         previous.c.create_time.label("previous_create_time"),
+        previous.c.current_history_id.label("previous_history_id"),
         earlier.c.user_id.label("earlier_user_id"),
         earlier_user.c.email.label("earlier_email"),
     ).select_from(

@@ -176,7 +176,7 @@ class Metrics:
                 requests.add_metric([kind, str(status)], count)
                 bytes_in += tally.received
                 bytes_out += tally.sent
-                if status == TUNNEL:
+                if status == TUNNEL and kind != "chat":
                     tunnels.add_metric([kind], count, tally.seconds)
                 else:
                     buckets = [a + b for a, b in zip(buckets, tally.buckets, strict=True)]

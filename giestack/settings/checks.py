@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from itertools import combinations
 from urllib.parse import urlsplit
 
+from giestack.chat.word_filter import WordFilter
 from giestack.settings.databases import place_of
 from giestack.settings.document import Node, lookup
 from giestack.settings.endpoints import parse
 from giestack.settings.galaxy_defaults import GALAXYS_ID_SECRET
 from giestack.settings.places import is_loopback
 from giestack.settings.problems import Report
-from giestack.settings.schema import ProxySettings, Settings
+from giestack.settings.schema import ChatFilter, ProxySettings, Settings
 from giestack.settings.spawner_checks import check_spawner
 
 
@@ -26,6 +27,8 @@ def check(settings: Settings, own: Node, report: Report) -> None:
     _check_maps(settings, report)
     _check_endpoints(settings, report)
     _check_pairs(settings, report)
+    if settings.chat is not None:
+        _check_filter(settings.chat.filter, report)
     if settings.spawner is not None:
         check_spawner(settings.spawner, settings.data_dir, report)
 
@@ -69,6 +72,16 @@ def _check_host(settings: Settings, own: Node, report: Report) -> None:
     ):
         if there:
             report.problem(path, f"needs a host application, to know who is asking: {remedy}")
+
+
+def _check_filter(filter: ChatFilter, report: Report) -> None:
+    """Words that can be looked for."""
+    for name, words in (("deny", filter.deny), ("mask", filter.mask)):
+        for number, word in enumerate(words):
+            try:
+                WordFilter([word])
+            except ValueError as error:
+                report.problem(f"chat.filter.{name}[{number}]", str(error))
 
 
 def _check_remote_user(settings: Settings, report: Report) -> None:

@@ -202,6 +202,12 @@ class ImpersonationTests(SynchronousTestCase):
             (-0.001, None),
         ):
             before = MADE - timedelta(seconds=seconds)
+            self.assert_by(admin, previous_create_time=before, previous_history_id=5)
+
+    def test_a_database_that_hangs(self):
+        """The session between is then older, but nobody has seen a page with it."""
+        for seconds, admin in ((2.001, "admin@example.org"), (60, "admin@example.org"), (61, None)):
+            before = MADE - timedelta(seconds=seconds)
             self.assert_by(admin, previous_create_time=before)
 
     def test_not_impersonated(self):

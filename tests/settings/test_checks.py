@@ -38,6 +38,11 @@ class HostTests(CheckCase):
         self.assert_warning(DEFAULT, "galaxy.id_secret: is Galaxy's default")
         self.assert_problem(DEFAULT + "chat:", "chat: does not start while galaxy.id_secret is")
 
+    def test_words_that_can_not_be_looked_for(self) -> None:
+        text = HOST + "chat: {filter: {deny: [spam, '*'], mask: ['-']}}"
+        self.assert_problem(text, "chat.filter.deny[1]: '*' is", "chat.filter.mask[0]: '-' is")
+        self.assert_problem(HOST + "chat: {filter: {deny: [spam, 'bad*']}}")
+
     def test_parts_that_need_to_know_who_is_asking(self) -> None:
         services = "proxy: {services: [{path: /a, backend: 'unix:/s'}]}\n"
         for text, path in (
