@@ -100,7 +100,8 @@ class SampleTests(SynchronousTestCase):
 
     def test_switched_on(self) -> None:
         off = tuple(path for path in unready.NOT_YET if path in keys_of(Settings))
-        self.assertEqual(load(uncommented(TEXT, off)).settings, load(f"{HOST}spawner:\nchat:\n").settings)
+        expected = load(f"{HOST}spawner:\nchat:\n").settings
+        self.assertEqual(load(uncommented(TEXT, off)).settings, expected)
 
     def test_what_people_can_start_in_this_version(self) -> None:
         blocks = examples()
