@@ -3,6 +3,9 @@ import { button, el, icon } from "./dom.js";
 
 const SCREENS = { starting, optin, loggedout, banned, disabled, unavailable };
 
+// What the protocol says where nobody has given a reason.
+const CODES = ["banned", "forbidden"];
+
 // Whether the phase has a screen of its own.
 export const hasScreen = (state) => state.phase in SCREENS || (state.phase === "connecting" && !state.me);
 
@@ -51,7 +54,7 @@ function banned(ctx) {
   const until = client.state.banned_until;
   return [sign("ban"), el("h2", {}, texts.say("banned.title")),
     el("p", {}, until && until < Number.MAX_SAFE_INTEGER ? texts.say("banned.until", { until: texts.full(until) }) : texts.say("banned.for_ever")),
-    client.state.reason ? el("p", {}, texts.say("banned.why"), " ", el("q", { dir: "auto" }, client.state.reason)) : null];
+    client.state.reason && !CODES.includes(client.state.reason) ? el("p", {}, texts.say("banned.why"), " ", el("q", { dir: "auto" }, client.state.reason)) : null];
 }
 
 function disabled({ texts }) {
