@@ -293,7 +293,7 @@ class StoreSuite(Case):
 
     def test_rooms_that_there_are_not(self):
         store, ann = self.store, self.ann
-        for id in ("none", "", "\0", "\ud800", "x" * 10_000):
+        for id in ("", "\0", "\ud800" + "x" * 10_000):
             self.assertIsNone(self.get(store.room(id)))
             for refused in (
                 store.state(ann, id),
