@@ -93,6 +93,7 @@ class Chat:
         self.lift = moderation.lift
         self.delete = moderation.delete
         self.audited = moderation.audited
+        self.rooms_called = moderation.rooms_called
         self._upkeep = Upkeep(around, self.requests, Nodes(around, self.requests), clock)
         visits = Visits(
             around, self._arriving, self.requests, lambda: self.clients, lambda: self.ready

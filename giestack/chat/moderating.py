@@ -24,6 +24,7 @@ from giestack.chat.wire import (
     Report,
     Reported,
 )
+from giestack.visitor import Identity, Operator
 
 LONGEST_REASON = 500
 LONGEST_SLOW = 24 * 60 * 60
@@ -173,7 +174,7 @@ class Moderating:
             for key in ("until", "seconds", "ref", "reason", "user")
             if (value := getattr(asked, key)) is not None
         }
-        await self.note(f"chat-{asked.act}", asker.identity.email, asked.room, name, detail)
+        await self.note(f"chat-{asked.act}", asker.identity, asked.room, name, detail)
         self._around.audit(
             f"chat-{asked.act}", asker.identity, room=asked.room, target=name, reason=asked.reason
         )
@@ -181,7 +182,7 @@ class Moderating:
     async def note(
         self,
         action: str,
-        by: str,
+        by: Identity | Operator,
         room: str | None,
         target: str | None,
         detail: dict[str, object],
@@ -189,7 +190,14 @@ class Moderating:
         """Keep a line in the store's audit."""
         around = self._around
         await around.store.audit(
-            AuditRow(ts=around.now(), action=action, by=by, room=room, target=target, detail=detail)
+            AuditRow(
+                ts=around.now(),
+                action=action,
+                by=by.username or by.email,
+                room=room,
+                target=target,
+                detail={**detail, "by_email": by.email},
+            )
         )
 
     async def report(self, asker: Asker, asked: Report) -> Ok:

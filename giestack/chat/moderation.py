@@ -1,6 +1,6 @@
 """What moderators see and do outside of rooms: on their page, and through the API."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Literal, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -52,6 +52,18 @@ class Moderation:
     ) -> Deferred[Sequence[AuditRow]]:
         """Lines of the audit, the newest first; those before a number."""
         return self._do(by, lambda: self._around.store.audited(limit, before))
+
+    def rooms_called(self, by: Moderator, rooms: Collection[str]) -> Deferred[Mapping[str, str]]:
+        """What rooms are called, by id; talks between two have no name."""
+        return self._do(by, lambda: self._rooms_called(rooms))
+
+    async def _rooms_called(self, rooms: Collection[str]) -> Mapping[str, str]:
+        found = {}
+        for room_id in set(rooms):
+            room = self._around.rooms.find(room_id) or await self._around.store.room(room_id)
+            if room is not None:
+                found[room_id] = "" if room.kind == "dm" else room.name
+        return found
 
     def sanction(
         self,
@@ -114,7 +126,7 @@ class Moderation:
         detail: dict[str, object],
     ) -> None:
         name = None if target is None else target.name
-        await self._moderating.note(f"chat-{act}", by.email, room, name, detail)
+        await self._moderating.note(f"chat-{act}", by, room, name, detail)
         reason = detail.get("reason")
         self._around.audit(f"chat-{act}", by, room=room, target=name, reason=reason)
 

@@ -13,7 +13,7 @@ from giestack.site.asked import LONGEST_FORM, Answer, Asked
 from giestack.site.askers import sees_addresses
 from giestack.site.chat_asked import number, user, whole
 from giestack.site.chat_endpoint import STATUSES
-from giestack.site.chat_moderation import described_line, named
+from giestack.site.chat_moderation import HIDDEN, described_line, named
 from giestack.site.chatting import Chatting
 from giestack.site.endpoint import RefusalError
 from giestack.site.navigation import Link
@@ -49,9 +49,10 @@ _DONE: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ReportCard:
-    """A report as the page shows it."""
+    """A report as the page shows it; ``room`` is what that is called."""
 
     row: ReportRow
+    room: str
     age: str
     when: str
 
@@ -65,6 +66,7 @@ class SanctionLine:
     left: str
     until: str | None
     by: str
+    where: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,10 @@ class ModerationPage:
             reports = await self._chat.reports(visitor, MOST_REPORTS)
             sanctions = await self._chat.sanctions(visitor)
             lines = await self._chat.audited(visitor, MOST_LINES, before)
+            rooms = {row.room for row in reports}
+            rooms |= {row.room for row in sanctions if row.room}
+            rooms |= {row.room for row in lines if row.room}
+            called = await self._chat.rooms_called(visitor, rooms)
         except Rejected as rejected:
             raise _refusal(rejected) from None
         except DatabaseUnavailable:
@@ -119,9 +125,12 @@ class ModerationPage:
             "moderation.html",
             links=self._links(visitor),
             path=self._path,
-            reports=[ReportCard(row, ago(now - _when(row.ts)), _iso(row.ts)) for row in reports],
-            sanctions=[_sanction_line(row, now, addresses) for row in sanctions],
-            lines=[_audit_line(row, now, addresses) for row in lines],
+            reports=[
+                ReportCard(row, _named(row.room, called), ago(now - _when(row.ts)), _iso(row.ts))
+                for row in reports
+            ],
+            sanctions=[_sanction_line(row, called, now, addresses) for row in sanctions],
+            lines=[_audit_line(row, called, now, addresses) for row in lines],
             older=lines[-1].number if len(lines) == MOST_LINES else None,
             later=before is not None,
             times=[(name, words) for name, (words, _) in FOR.items()],
@@ -187,16 +196,26 @@ def _refusal(rejected: Rejected) -> RefusalError:
     return RefusalError(Refuse(STATUSES[rejected.code], rejected.code, rejected.message))
 
 
-def _sanction_line(row: Sanction, now: datetime, addresses: bool) -> SanctionLine:
+def _named(room: str, called: Mapping[str, str]) -> str:
+    """What a room is called; talks between two have no name."""
+    return called.get(room, room) or "a direct message"
+
+
+def _sanction_line(
+    row: Sanction, called: Mapping[str, str], now: datetime, addresses: bool
+) -> SanctionLine:
     left, until = "for good", None
     if row.until < wire.FOR_EVER:
         left = f"{duration((_when(row.until) - now).total_seconds())} left"
         until = _iso(row.until)
     what = "Banned" if row.act == "ban" else "Muted"
-    return SanctionLine(row, what, left, until, named(row.by, addresses=addresses))
+    where = "everywhere" if row.room is None else _named(row.room, called)
+    return SanctionLine(row, what, left, until, named(row.by, addresses=addresses), where)
 
 
-def _audit_line(row: AuditRow, now: datetime, addresses: bool) -> AuditLine:
+def _audit_line(
+    row: AuditRow, called: Mapping[str, str], now: datetime, addresses: bool
+) -> AuditLine:
     told = described_line(row, addresses=addresses)
     detail = told["detail"]
     assert isinstance(detail, Mapping)
@@ -206,14 +225,14 @@ def _audit_line(row: AuditRow, now: datetime, addresses: bool) -> AuditLine:
         _DONE.get(row.action, row.action.removeprefix("chat-").replace("-", " ")),
         str(told["by"]),
         str(told["target"] or ""),
-        row.room or "",
+        "" if row.room is None else _named(row.room, called),
         ", ".join([f"{key}: {_shown(key, detail[key])}" for key in detail if _worth(key, detail)]),
     )
 
 
 def _worth(key: str, detail: Mapping[str, object]) -> bool:
     """Whether it says something that does not stand beside it; ids are for programs."""
-    return key != "user" and detail[key] not in (None, "")
+    return key != "user" and detail[key] not in (None, "", HIDDEN)
 
 
 def _shown(key: str, value: object) -> object:

@@ -1,6 +1,6 @@
 """What the pages and the API ask of the chat. Who may do what is for the chat to say."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from typing import Literal, Protocol
 
 from twisted.internet.defer import Deferred
@@ -85,6 +85,11 @@ class Chatting(Protocol):
         self, by: Identity | Operator, act: Sanctioning, user: str, room: str | None
     ) -> Awaitable[None]:
         """End a sanction, if there is one."""
+
+    def rooms_called(
+        self, by: Identity | Operator, rooms: Collection[str]
+    ) -> Awaitable[Mapping[str, str]]:
+        """What rooms are called, by id."""
 
     def delete(self, by: Identity, room: str, ref: int, reason: str) -> Awaitable[None]:
         """Delete a message, in whichever room."""

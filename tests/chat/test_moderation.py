@@ -52,14 +52,25 @@ class ModerationTests(ChatCase):
         self.assertEqual(
             [(row.action, row.by) for row in rows],
             [
-                ("chat-unmute", "admin@example.org"),
-                ("chat-unban", "admin@example.org"),
-                ("chat-mute", "admin@example.org"),
+                ("chat-unmute", "admin"),
+                ("chat-unban", "admin"),
+                ("chat-mute", "admin"),
                 ("chat-ban", "operator"),
             ],
         )
         nobody = self.desk.sanction(ADMIN, "ban", "id404", None, None, "")
         self.assertEqual(self.failureResultOf(nobody, Rejected).value.code, "bad")
+
+    def test_rooms_by_their_names(self) -> None:
+        private = self.alice.ask(wire.Create, kind="dm", user="id2").room.id
+        found = self.came(self.desk.rooms_called(ADMIN, [self.room, private, "nowhere"]))
+        self.assertEqual(found, {self.room: "Lobby", private: ""})
+        self.failureResultOf(self.desk.rooms_called(ALICE, [self.room]), Rejected)
+
+    def test_the_address_stands_in_the_detail(self) -> None:
+        self.came(self.desk.sanction(ADMIN, "ban", "id1", None, None, "spam"))
+        [row] = self.came(self.desk.audited(ADMIN))
+        self.assertEqual((row.by, row.detail["by_email"]), ("admin", "admin@example.org"))
 
     def test_deleting_from_the_page(self) -> None:
         seq = self.bob.say(self.room, "rude").seq

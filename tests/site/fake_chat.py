@@ -1,5 +1,6 @@
 """The chat as pages and the API see it, in memory: what it answers is set by the test."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -104,6 +105,7 @@ class FakeChat:
             ),
             Sanction(person=MALLORY, act="mute", until=1_772_629_200_000, room="r1", by="bob"),
         ]
+        self.called: dict[str, str] = {}
         self.lines = [
             AuditRow(
                 number=9,
@@ -193,6 +195,11 @@ class FakeChat:
         self, by: Identity | Operator, act: str, user: str, room: str | None
     ) -> Deferred[None]:
         return self._act(None, by, "lift", act, user, room)
+
+    def rooms_called(
+        self, by: Identity | Operator, rooms: Collection[str]
+    ) -> Deferred[dict[str, str]]:
+        return succeed({one: self.called[one] for one in rooms if one in self.called})
 
     def delete(self, by: Identity, room: str, ref: int, reason: str) -> Deferred[None]:
         return self._act(None, by, "delete", room, ref, reason)

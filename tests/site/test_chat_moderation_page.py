@@ -60,6 +60,12 @@ class ShowTests(PageCase):
         self.assertIn('value="lift-ban"', text)
         self.assertIn('value="lift-mute"', text)
 
+    def test_rooms_have_names(self) -> None:
+        self.chat.called = {"r1": "Genome <b>Annotation</b>"}
+        self.assertIn("Genome &lt;b&gt;Annotation&lt;/b&gt;", self.show().markup)
+        self.chat.called = {"r1": ""}
+        self.assertIn("a direct message", self.show().markup)
+
     def test_what_was_done(self) -> None:
         text = self.show(ADMIN).markup
         self.assertIn("banned", text)
