@@ -35,12 +35,14 @@ class Asker:
     """Who asks for something, and by which client; without one: by a request over HTTP.
 
     :ivar standing: what they may; it shares ``joined`` with the participant.
+    :ivar denied: what an administrator who acts as them has tried in vain.
     """
 
     identity: Identity
     participant: Participant
     standing: Standing
     client: "Client | None" = None
+    denied: set[str] = field(default_factory=set)
 
     @property
     def person(self) -> Person:

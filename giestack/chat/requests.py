@@ -6,6 +6,7 @@ from typing import Any
 from giestack.chat import wire
 from giestack.chat.choosing import Choosing
 from giestack.chat.client import Asker
+from giestack.chat.impersonation import impersonation
 from giestack.chat.looking import Looking
 from giestack.chat.membership import Membership
 from giestack.chat.moderating import Moderating
@@ -68,12 +69,28 @@ class Requests:
             await self.room_known(asker, getattr(request, "room", None))
             ok = await self._carry[type(request)](asker, request)
         except Rejected as rejected:
+            if asker.standing.impersonated and rejected.code == "perm":
+                await self._denied(asker, request)
             return self.err(request.id, rejected.code, rejected.message, rejected.retry_ms)
         except DatabaseUnavailable:
             return self.err(request.id, "server", _UNAVAILABLE, 2000)
         name = type(request).__name__.lower()
         self.done[name] = self.done.get(name, 0) + 1
         return ok
+
+    async def _denied(self, asker: Asker, request: wire.Request) -> None:
+        """Note that an administrator has tried; once for each kind of request."""
+        what = type(request).__name__.lower()
+        if what in asker.denied:
+            return
+        asker.denied.add(what)
+        self._around.audit("chat-impersonation-denied", asker.identity, request=what)
+        room = getattr(request, "room", None)
+        try:
+            await impersonation(self._around, asker, room, {"denied": what})
+        except DatabaseUnavailable:
+            # The other audit has it.
+            asker.denied.discard(what)
 
     def err(
         self, request_id: wire.Id | None, code: wire.Code, message: str, retry_ms: int | None = None

@@ -3,12 +3,12 @@
 from typing import NoReturn
 
 from giestack.chat.client import Asker, Client
+from giestack.chat.impersonation import impersonation
 from giestack.chat.mentions import mentions
 from giestack.chat.outlet import batch
 from giestack.chat.rooms import Room, heard
 from giestack.chat.storage import (
     Appended,
-    AuditRow,
     NewDeletion,
     NewEdit,
     NewMessage,
@@ -54,7 +54,10 @@ class Talking:
         )
         self.stored(room, appended, said.cid)
         if appended.new and asker.standing.impersonated:
-            await self._note_impersonation(asker, appended.event)
+            around.audit("chat-impersonated", asker.identity, room=room.id, seq=appended.event.seq)
+            if not self._marked(asker):
+                # Else the store has noted it together with the message.
+                await impersonation(around, asker, room.id, {"seq": appended.event.seq})
         return _done(said.id, appended.event)
 
     async def edit(self, asker: Asker, said: Edit) -> Ok:
@@ -131,23 +134,6 @@ class Talking:
         """Who acts as the author, where everybody is to see that somebody does."""
         by = asker.identity.impersonated_by
         return by if self._around.rules.impersonation == "mark" else None
-
-    async def _note_impersonation(self, asker: Asker, event: Event) -> None:
-        around, by = self._around, asker.identity.impersonated_by
-        around.audit("chat-impersonated", asker.identity, room=event.room, seq=event.seq)
-        if by is None or self._marked(asker):
-            # The store has noted it together with the message.
-            return
-        await around.store.audit(
-            AuditRow(
-                ts=event.ts,
-                action="impersonation",
-                by=by,
-                room=event.room,
-                target=asker.person.name,
-                detail={"seq": event.seq},
-            )
-        )
 
     def _checked(self, text: str) -> str:
         """The text as it may be said."""

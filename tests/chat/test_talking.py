@@ -217,6 +217,12 @@ class ImpersonationTests(TalkCase):
             self.assert_refused(actor.ask(kind, room=self.room, **fields), "perm")
         self.assert_refused(actor.ask(wire.Create, name="x"), "perm")
         self.assert_refused(actor.ask(wire.Prefs, opt_in=False), "perm")
+        actor.say(self.room, "it is me again")
+        rows = self.came(self.chat.audited(ADMIN))
+        tried = [(row.by, row.target, row.detail["denied"]) for row in rows]
+        self.assertEqual(len(tried), 7)
+        self.assertIn(("boss@example.org", "alice", "msg"), tried)
+        self.assertEqual(self.noted[0][0], "chat-impersonation-denied")
         self.assertEqual(self.heard(), [])
         self.alice.say(self.room, "that was not me")
         self.assertEqual(len(self.heard()), 1)
