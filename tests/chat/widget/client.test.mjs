@@ -386,6 +386,20 @@ test("joining, creating, leaving", async () => {
   await assert.rejects(client.open("nowhere"), { code: "noroom" });
 });
 
+test("a room that is chosen before one can join it is joined then", async () => {
+  const { client, state } = begin((s) => s.says("r2", "before"));
+  const chosen = [];
+  client.subscribe((kind) => {
+    if (kind !== "rooms" || state.current || !state.rooms.size) return;
+    chosen.push(state.phase);
+    client.open("r2");
+  });
+  await settled();
+  assert.deepEqual(chosen, ["connecting"]);
+  assert.equal(state.rooms.get("r2").joined, true);
+  assert.deepEqual(state.rooms.get("r2").messages.map((one) => one.text), ["before"]);
+});
+
 test("a room that somebody else begins is heard from its first word on", async () => {
   const { server, state } = begin();
   await settled();

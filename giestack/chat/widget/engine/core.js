@@ -39,7 +39,6 @@ export function createCore(env) {
     get mentions() { return model.mentions; },
   };
   let up = false;
-
   function emit(kind, room, detail) {
     for (const one of [...listeners]) {
       try {
@@ -57,8 +56,7 @@ export function createCore(env) {
   const history = createHistory(ask, (room) => emit("messages", room.id));
   const kept = createKept(env, model);
   const outbox = new Outbox(env, {
-    post: tabs.post,
-    ask: (frame) => ask(frame, { again: false }),
+    post: tabs.post, ask: (frame) => ask(frame, { again: false }),
     changed: pendingChanged,
     doubt: () => session.doubt(),
     heardTo: (room) => model.rooms.get(room)?.mark ?? Infinity,
@@ -139,10 +137,12 @@ export function createCore(env) {
     show();
   }
 
-  // The room that is shown shows all there is.
+  // The room that is shown shows all there is; it may have been chosen before one could join it.
   function show() {
     const room = model.rooms.get(state.current);
-    if (room && up) history.first(room).catch(() => {});
+    if (!room || !up) return;
+    const joins = !room.joined && room.kind === "public" && ask({ t: "join", room: room.id });
+    Promise.resolve(joins).then(() => history.first(room)).catch(() => {});
   }
 
   // From the server. What one's other clients have joined, or somebody began with one, is heard
