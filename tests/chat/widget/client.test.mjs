@@ -437,6 +437,7 @@ test("read marks go out only while the room can be seen", async () => {
     server.says("r1", "x");
     await settled();
     client.markRead("r1");
+    assert.equal(state.unread, 0);
   }
   await clock.advance(900);
   assert.equal(reads().length, 1);
@@ -477,6 +478,10 @@ test("typing: said once in three seconds, forgotten after five", async () => {
   assert.deepEqual(state.rooms.get("r1").typing, []);
   server.tell({ t: "typing", room: "r1", user: "bob", name: "Bob" });
   server.says("r1", "done");
+  await settled();
+  assert.deepEqual(state.rooms.get("r1").typing, []);
+  server.tell({ t: "typing", room: "r1", user: "bob", name: "Bob" });
+  server.event("r1", { t: "edit", ref: 1, text: "well done", user: "bob", name: "Bob" });
   await settled();
   assert.deepEqual(state.rooms.get("r1").typing, []);
 });

@@ -129,8 +129,8 @@ export class Model {
     if (!room.heard(frame)) return [];
     const changes = [["messages", room.id], ["rooms"]];
     if (frame.t === "mod") changes.push(["room", room.id]);
+    if (frame.t === "msg" || frame.t === "edit") changes.push(...this.quiet(room.id, frame.user));
     if (frame.t !== "msg") return changes;
-    changes.push(...this.quiet(room.id, frame.user));
     if (frame.user !== this.me.id && !frame.deleted && frame.seq > room.read) {
       const message = messageOf(frame, this.me.id);
       const mention = speaksTo(frame, this.me.id);
