@@ -13,9 +13,12 @@ class PullSuite(ClientCase):
     def image(self, *, slow: bool = False) -> str:
         """The reference of an image that can be pulled, of some megabytes in two big layers.
 
-        :param slow: it takes some seconds.
+        :param slow: it takes some time, perhaps until `hurry`.
         """
         raise NotImplementedError
+
+    def hurry(self) -> None:
+        """Nothing is slow any more."""
 
     def missing(self) -> str:
         """A reference that the registry does not have."""
@@ -62,6 +65,7 @@ class PullSuite(ClientCase):
         for number in range(3):
             await self.launch("mute", name=f"n{number}")
         self.assertFalse(pulling.called)
+        self.hurry()
         await pulling
 
     async def test_a_pull_that_is_given_up(self):

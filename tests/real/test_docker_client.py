@@ -10,10 +10,12 @@ from giestack.docker.errors import DockerError
 from giestack.docker.location import Location, TlsFiles
 from tests.docker.client_case import ClientCase
 from tests.docker.client_suite import ClientSuite
+from tests.docker.core_suite import MEGABYTE
 from tests.docker.pull_suite import PullSuite
 from tests.neighbours.certificates import certificate
 from tests.neighbours.docker import docker
 from tests.neighbours.galaxy import new_folder
+from tests.neighbours.held_port import HeldPort
 from tests.neighbours.registry import Registry
 
 
@@ -27,9 +29,15 @@ class RealEngineCase(ClientCase):
         return deferToThread(self.engine.api.left, self.mark)
 
     def image(self, *, slow=False):
-        registry = Registry(self, rate=10**6 if slow else 0)
+        registry = Registry(self)
         registry.push(f"{self.mark}/image:1", megabytes=2)
-        return f"{registry.host}/{self.mark}/image:1"
+        self.gate = HeldPort(self, int(registry.host.rpartition(":")[2]), MEGABYTE)
+        if slow:
+            self.gate.hold()
+        return f"127.0.0.1:{self.gate.port}/{self.mark}/image:1"
+
+    def hurry(self):
+        self.gate.let_go()
 
     def missing(self):
         return f"{Registry(self).host}/{self.mark}/none:1"
