@@ -10,7 +10,11 @@ import http.client
 import io
 import json
 import os
+import selectors
+import socket
 import tarfile
+import threading
+import time
 
 from tests.neighbours.galaxy import new_folder
 from tests.neighbours.program import CleanUp, Program, accepts, free_port
@@ -39,9 +43,10 @@ class Registry:
     :ivar private: whether it wants a password.
     """
 
-    def __init__(self, test: CleanUp, *, private: bool = False) -> None:
+    def __init__(self, test: CleanUp, *, private: bool = False, rate: int = 0) -> None:
         """
         :param private: who pulls must be `USER`, with `PASSWORD`.
+        :param rate: bytes per second that it gives to each connection; 0: as many as it can.
         """
         folder = new_folder(test)
         self._port = free_port()
@@ -53,7 +58,8 @@ class Registry:
         self.private = private
         self.program = Program(test, ["docker-registry", "serve", "config.yml"], folder)
         self.program.until(lambda: accepts(self._port), "a registry")
-        self.host = f"127.0.0.1:{self._port}"
+        port = Slow(test, self._port, rate).port if rate else self._port
+        self.host = f"127.0.0.1:{port}"
 
     def push(self, name: str, *, megabytes: int = 4) -> str:
         """Put an image there: the tools, and two layers of so many megabytes that don't shrink.
@@ -113,6 +119,62 @@ class Registry:
             return response.headers.get("Location", "")
         finally:
             connection.close()
+
+
+class Slow:
+    """A port of 127.0.0.1 that leads to another, and lets through so many bytes per second.
+
+    :ivar port: its number.
+    """
+
+    def __init__(self, test: CleanUp, port: int, rate: int) -> None:
+        self._to = port
+        self._rate = rate
+        self._ended = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._listener.settimeout(0.1)
+        self.port: int = self._listener.getsockname()[1]
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+        test.addCleanup(self.end)
+
+    def end(self) -> None:
+        """Close all."""
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(10)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while not self._ended.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except TimeoutError:
+                continue
+            thread = threading.Thread(target=self._forward, args=(connection,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _forward(self, client: socket.socket) -> None:
+        with client, socket.create_connection(("127.0.0.1", self._to)) as server:
+            selector = selectors.DefaultSelector()
+            selector.register(client, selectors.EVENT_READ, (client, server, 0))
+            selector.register(server, selectors.EVENT_READ, (server, client, self._rate))
+            while not self._ended.is_set():
+                for key, _ in selector.select(0.1):
+                    if not self._pass_on(*key.data):
+                        return
+
+    def _pass_on(self, source: socket.socket, target: socket.socket, rate: int) -> bool:
+        try:
+            # Twenty pieces a second.
+            data = source.recv(max(self._rate // 20, 1))
+            target.sendall(data)
+        except OSError:
+            return False
+        if rate:
+            time.sleep(len(data) / rate)
+        return bool(data)
 
 
 def _digest(content: bytes) -> str:
