@@ -212,6 +212,29 @@ class PanelTests(ViewCase):
             expect(page.get_by_role("button", name="Chat verkleinern")).to_be_visible()
 
     @in_the_browser
+    def test_a_button_of_the_page_opens_and_closes_it(self):
+        toggle = "dispatchEvent(new Event('giestack-chat-toggle', {cancelable: true}))"
+        with ExitStack() as ends:
+            visit = self.visit(ends)
+            page = visit.page
+            visit.come()
+            self.assertFalse(page.evaluate(toggle))
+            expect(page.locator(".panel")).to_be_visible()
+            self.assertEqual(visit.focused(), "Chat")
+            # Built anew, it listens once.
+            page.get_by_role("button", name="Settings").click()
+            page.get_by_label("Language").select_option("de")
+            page.get_by_role("heading", name="Einstellungen").wait_for()
+            self.assertFalse(page.evaluate(toggle))
+            expect(page.locator(".panel")).to_be_hidden()
+            page.evaluate("document.querySelector('giestack-chat').remove()")
+            self.assertFalse(page.evaluate(toggle))
+            expect(page.locator(".panel")).to_be_visible()
+            visit.come(CHAT)
+            self.assertTrue(page.evaluate(toggle))
+            self.assertEqual(visit.complaints, [])
+
+    @in_the_browser
     def test_notifications_lead_to_their_room(self):
         with ExitStack() as ends:
             visit = self.visit(ends)

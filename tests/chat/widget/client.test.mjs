@@ -604,6 +604,19 @@ test("banned: whoami says until when, and then it comes back", async () => {
   assert.equal(state.phase, "online");
 });
 
+test("banned for long: a ban that is lifted is noticed", async () => {
+  const { server, state, clock } = begin();
+  await settled();
+  server.bannedUntil = Number.MAX_SAFE_INTEGER;
+  server.open[0].end(4403, "banned");
+  await settled();
+  server.bannedUntil = null;
+  await clock.advance(240_000);
+  assert.equal(state.phase, "banned");
+  await clock.advance(61_000);
+  assert.equal(state.phase, "online");
+});
+
 test("refused, and whoami knows of nothing: no storm of attempts", async () => {
   const { server, state, clock } = begin((s) => (s.closeWith = [4403, "impersonation"]));
   await clock.advance(60_000);

@@ -70,7 +70,8 @@ export function createSession(env, told) {
     };
     if (about.banned_until) {
       say("banned", { ...known, reason: refused, retryAt: about.banned_until });
-      later(Math.max(about.banned_until - env.now(), RECHECK));
+      // Moderators may think better of it.
+      later(Math.min(Math.max(about.banned_until - env.now(), RECHECK), POLL));
     } else if (about.opt_in_needed && !prefs.opt_in) {
       say("optin", known);
     } else if (refused !== null) {

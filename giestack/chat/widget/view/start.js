@@ -12,6 +12,8 @@ import { loadTexts } from "./texts.js";
 
 const STYLES = ["theme", "frame", "log", "composer", "sheet", "panel"];
 const NAME = "giestack-chat";
+// A page's own button dispatches this (cancelable) on the window; who hears it prevents its default.
+const TOGGLE = "giestack-chat-toggle";
 const PAGE_STYLE = "html,body{margin:0;height:100%;overflow:hidden}";
 
 // base: URL of the chat; files: URL of these files; known: answer of whoami, with its status; wishes: data-… of the tag.
@@ -29,6 +31,7 @@ export async function start({ base, files, known, wishes }) {
   const page = wishes.view === "page";
   if (page) await dressPage();
   const shared = { client, base, files, known, wishes, choices, placement, shadow, host, page, active: () => shadow.activeElement };
+  shared.put = () => { if (!host.isConnected) document.body.append(host); };
   const build = async (open, then) => {
     shared.view?.end();
     const texts = await loadTexts(files, [choices.get("language"), wishes.language, ...navigator.languages], known.languages);
@@ -36,11 +39,11 @@ export async function start({ base, files, known, wishes }) {
     if (then === "settings") shared.view.settings();
   };
   await build(page);
-  document.body.append(host);
+  shared.put();
   await client.start();
   shared.view.render();
   shared.view.arrive?.();
-  return () => { if (!host.isConnected) document.body.append(host); };
+  return shared.put;
 }
 
 async function styleSheet(url) {
@@ -101,8 +104,10 @@ async function show(ctx, build, opened) {
   const heard = client.subscribe((kind, room, detail) => { frame.heard(kind, room, detail); if (kind === "phase" || kind === "rooms") plan(); });
   const looked = () => { if (ctx.visible()) frame.seen(); };
   const hashed = () => frame.follow(location.hash);
+  const toggled = (event) => { event.preventDefault(); ctx.put(); reveal(!open); };
   document.addEventListener("visibilitychange", looked);
   if (page) window.addEventListener("hashchange", hashed);
+  else window.addEventListener(TOGGLE, toggled);
   ctx.dress();
   if (!page) { size(); panel.hidden = !open; }
   shadow.replaceChildren(root);
@@ -111,7 +116,7 @@ async function show(ctx, build, opened) {
     render,
     settings: () => frame.openSettings(),
     arrive: () => { if (page && !frame.follow(location.hash)) openNamed(ctx, frame); },
-    end() { heard(); ctx.notifier.stop(); frame.end(); document.removeEventListener("visibilitychange", looked); window.removeEventListener("hashchange", hashed); },
+    end() { heard(); ctx.notifier.stop(); frame.end(); document.removeEventListener("visibilitychange", looked); window.removeEventListener("hashchange", hashed); window.removeEventListener(TOGGLE, toggled); },
   };
 }
 
