@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from secrets import token_urlsafe
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -32,6 +32,8 @@ from giestack.visitor import Anonymous, Identity
 TRY_LATER = 1013
 """The close code where the store can't be reached (registered for RFC 6455)."""
 
+ANSWERING = 2.0
+"""Seconds in which what is under way is answered, when giestack is about to stop."""
 
 Greet = Callable[[Asker, wire.Hello], Awaitable[None]]
 """Says the first things to somebody who was let in."""
@@ -66,6 +68,7 @@ class Chat:
         self._clock = clock
         self._node = token_urlsafe(9)
         self._ending = False
+        self._late: IDelayedCall | None = None
         self._sockets: Counter[tuple[str, int]] = Counter()
         self.fanout: Fanout[Client] = Fanout(clock)
         self.hearing = Hearing(store, self.fanout)
@@ -134,13 +137,20 @@ class Chat:
         self._upkeep.start()
 
     def drain(self) -> None:
-        """Send everybody away: giestack is about to stop."""
+        """Send everybody away, when what they have asked for is answered: giestack will stop."""
         self._ending = True
-        self._close_all(wire.CLOSE_RESTART, "restart")
+        for conversation in tuple(self.clients):
+            conversation.end(*_RESTART)
+        if self._late is None and self.clients:
+            self._late = self._clock.callLater(ANSWERING, self._close_all, *_RESTART)
 
     def stop(self) -> Deferred[None]:
         """Close the store; fires when all that was accepted is there."""
-        self.drain()
+        self._ending = True
+        self._close_all(*_RESTART)
+        if self._late is not None and self._late.active():
+            self._late.cancel()
+        self._late = None
         return self._upkeep.stop().addCallback(lambda _: self.fanout.stop())
 
     # The doors.
@@ -170,7 +180,7 @@ class Chat:
             outlet.close(wire.CLOSE_NOT_LOGGED_IN, "not logged in")
             return None
         if self._ending or not self.ready:
-            outlet.close(*((wire.CLOSE_RESTART, "restart") if self._ending else _LATER))
+            outlet.close(*(_RESTART if self._ending else _LATER))
             return None
         rules = self._around.rules
         whose = visitor.host, visitor.user_id
@@ -232,6 +242,7 @@ class Chat:
             conversation.client.close(code, reason)
 
 
+_RESTART = (wire.CLOSE_RESTART, "restart")
 _LATER = (TRY_LATER, "the chat can't be reached right now")
 
 

@@ -48,6 +48,7 @@ class ChatConversation:
 
     __slots__ = (
         "_budget",
+        "_ending",
         "_hearing",
         "_held",
         "_left",
@@ -88,6 +89,7 @@ class ChatConversation:
         self._under_way = 0
         self._held = True
         self._working = False
+        self._ending: tuple[int, str] | None = None
 
     def begin(self) -> None:
         """`asker` is known and was greeted: from now on requests are carried out."""
@@ -96,7 +98,7 @@ class ChatConversation:
 
     def received(self, data: bytes) -> None:
         """Take one message."""
-        if self.client.gone:
+        if self.client.gone or self._ending is not None:
             return
         if self._budget is not None:
             left = self._budget.spend(self._seconds())
@@ -111,6 +113,16 @@ class ChatConversation:
             return
         self._waiting.append(data)
         self._work()
+
+    def end(self, code: int, reason: str) -> None:
+        """Take nothing more, and close when what is under way was answered."""
+        self._ending = code, reason
+        self._waiting.clear()
+        self._close_if_done()
+
+    def _close_if_done(self) -> None:
+        if self._ending is not None and not self._under_way:
+            self.client.close(*self._ending)
 
     def pause(self) -> None:
         """The client reads too slowly."""
@@ -167,6 +179,7 @@ class ChatConversation:
             self._held = False
         if not isinstance(request, wire.Typing) or request.id is not None:
             self._answer(answer)
+        self._close_if_done()
         self._work()
 
     def _answer(self, answer: wire.Ok | wire.Err) -> None:

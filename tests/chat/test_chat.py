@@ -1,7 +1,10 @@
 """The chat as its doors see it."""
 
 from giestack.chat import wire
+from giestack.chat.chat import ANSWERING
 from tests.chat.people import ALICE, BOB, ChatCase
+
+RESTART = (1012, "restart")
 
 
 class FirstTests(ChatCase):
@@ -33,6 +36,30 @@ class EndTests(ChatCase):
         room = around.rooms.find(self.lobby)
         assert room is not None
         self.assertEqual((room.hearers, room.seats), ({}, set()))
+
+    def test_what_is_under_way_is_answered_before_the_end(self) -> None:
+        alice, bob = self.come(ALICE, self.lobby), self.come(BOB)
+        room = self.lobby
+        alice.frames()
+        self.store.hold()
+        alice.say(room, "accepted", cid="one")
+        self.chat.drain()
+        self.assertEqual((alice.closed, bob.closed), (None, RESTART))
+        alice.say(room, "too late", cid="two")
+        self.store.release()
+        [answer] = [one for one in alice.frames() if isinstance(one, wire.Ok)]
+        self.assertEqual((answer.seq, alice.closed), (1, RESTART))
+        self.assertEqual(self.come(BOB).closed, RESTART)
+
+    def test_what_takes_too_long_is_not_waited_for(self) -> None:
+        room = self.lobby
+        alice = self.come(ALICE, room)
+        self.store.hold()
+        alice.say(room, "waits")
+        self.chat.drain()
+        self.chat.drain()
+        self.tick(ANSWERING)
+        self.assertEqual(alice.closed, RESTART)
 
     def test_what_is_counted(self) -> None:
         alice, _ = self.come(ALICE), self.come(ALICE)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from threading import Condition, Thread
 from time import monotonic
 from typing import Any
@@ -187,7 +188,9 @@ class Talker(Thread):
     def _ask(self, socket: ClientConnection, name: str, about: str, **fields: object) -> None:
         self._requests += 1
         self._asked[self._requests] = about
-        socket.send(json.dumps({"t": name, "id": self._requests, **fields}))
+        # What came before the end is still to be read; that says that it has ended.
+        with suppress(ConnectionClosed):
+            socket.send(json.dumps({"t": name, "id": self._requests, **fields}))
 
     def _take(self, socket: ClientConnection, frame: Frame) -> None:
         kind = frame["t"]
