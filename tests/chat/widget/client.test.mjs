@@ -617,6 +617,21 @@ test("banned for long: a ban that is lifted is noticed", async () => {
   assert.equal(state.phase, "online");
 });
 
+test("one need not wait for the next attempt", async () => {
+  const { client, server, state, clock } = begin();
+  await settled();
+  for (let tries = 0; tries < 2; tries++) {
+    server.open[0].end(1006);
+    await settled();
+    assert.equal(state.phase, "connecting");
+    const before = clock.time;
+    client.refresh();
+    await settled();
+    assert.equal(clock.time, before);
+    assert.equal(state.phase, "online");
+  }
+});
+
 test("refused, and whoami knows of nothing: no storm of attempts", async () => {
   const { server, state, clock } = begin((s) => (s.closeWith = [4403, "impersonation"]));
   await clock.advance(60_000);

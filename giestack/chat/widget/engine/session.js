@@ -115,8 +115,10 @@ export function createSession(env, told) {
       if (phase === "connected") connection.nudge();
       else if (running && (phase === "unavailable" || !recent)) check();
     },
+    // Somebody does not want to wait.
     refresh() {
-      if (phase !== "connected") check();
+      if (phase === "connected") connection.nudge();
+      else check();
     },
     send: (frame) => connection.send(frame),
     doubt: () => connection.doubt(),
