@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from giestack.chat import wire
 from giestack.chat.arriving import Arriving, NotWelcome, Preference
-from giestack.chat.client import Asker, Client
+from giestack.chat.client import TRY_LATER, Asker, Client
 from giestack.chat.conversation import ChatConversation
 from giestack.chat.fanout import Fanout
 from giestack.chat.hearing import Hearing
@@ -28,9 +28,6 @@ from giestack.chat.upkeep import Upkeep
 from giestack.chat.visits import Visits
 from giestack.database import DatabaseUnavailable
 from giestack.visitor import Anonymous, Identity
-
-TRY_LATER = 1013
-"""The close code where the store can't be reached (registered for RFC 6455)."""
 
 ANSWERING = 2.0
 """Seconds in which what is under way is answered, when giestack is about to stop."""

@@ -10,6 +10,9 @@ from giestack.chat.storage import Person
 from giestack.chat.wire import Role, User
 from giestack.visitor import Identity
 
+TRY_LATER = 1013
+"""The close code where the store can't be reached (registered for RFC 6455)."""
+
 
 @dataclass(slots=True, eq=False)
 class Participant:

@@ -53,6 +53,9 @@ class Fanout(Generic[H]):
         """Send to the room's hearers, now or in a moment."""
         outgoing = self._rooms.get(room.id)
         if outgoing is None:
+            if not room.hearers:
+                # Nor does anybody hear it before this was flushed.
+                return
             outgoing = self._rooms[room.id] = _Outgoing()
         outgoing.events += events
         self.waiting += len(events)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from giestack.chat.client import Client
+from giestack.chat.client import TRY_LATER, Client
 from giestack.chat.fanout import Fanout
 from giestack.chat.outlet import batch
 from giestack.chat.rooms import RING, Heard, Room, batch_for, heard
@@ -32,7 +33,7 @@ class Hearing:
     def __init__(self, store: Store, fanout: Fanout[Client]) -> None:
         self._store = store
         self._fanout = fanout
-        self._fetching: set[Room[Client]] = set()
+        self._fetching: dict[Room[Client], int] = {}
         self.gaps = 0
 
     def happened(self, room: Room[Client], event: Heard) -> None:
@@ -45,23 +46,26 @@ class Hearing:
 
     def moved(self, room: Room[Client], last: int) -> None:
         """Fetch what was stored up to ``last`` and has not come here."""
-        if last > room.last and room not in self._fetching:
-            self._fetching.add(room)
+        if room in self._fetching:
+            # What is being fetched may have been read before that was stored.
+            self._fetching[room] = max(last, self._fetching[room])
+        elif last > room.last:
+            self._fetching[room] = last
             fetching = Deferred.fromCoroutine(self._fetch(room, last))
-            fetching.addErrback(
-                lambda failure: self._log.failure("a room could not be brought up to date", failure)
-            )
-            fetching.addBoth(lambda _: self._fetching.discard(room))
+            fetching.addErrback(self._not_fetched)
+            fetching.addBoth(lambda _: self._fetching.pop(room))
+
+    def _not_fetched(self, failure: Failure) -> None:
+        # The next event, or the next look at all rooms, has us try again.
+        if failure.check(DatabaseUnavailable) is None:
+            self._log.failure("a room could not be brought up to date", failure)
+        else:
+            self._log.warn("events could not be fetched: {reason}", reason=str(failure.value))
 
     async def _fetch(self, room: Room[Client], last: int) -> None:
-        while room.last < last or room.waits:
+        while room.last < max(last, told := self._fetching.get(room, 0)) or room.waits:
             before = room.last
-            try:
-                page = await self._store.events(room.id, after=before, limit=RING)
-            except DatabaseUnavailable as error:
-                # The next event, or the next look at all rooms, brings us here again.
-                self._log.warn("events could not be fetched: {reason}", reason=str(error))
-                return
+            page = await self._store.events(room.id, after=before, limit=RING)
             if page.events and page.events[0].seq > before + 1:
                 # Those between were forgotten for their age, or are not to be seen yet.
                 room.skip_to(page.events[0].seq - 1)
@@ -69,7 +73,7 @@ class Hearing:
                 out = room.accept(heard(event))
                 if out:
                     self._fanout.send(room, out)
-            if room.last == before:
+            if room.last == before and self._fetching.get(room, 0) == told:
                 return
 
     async def follow(self, client: Client, room: Room[Client], after: int) -> None:
@@ -104,9 +108,13 @@ class Hearing:
         for room in tuple(client.behind):
             if room not in client.catching_up:
                 catching_up = Deferred.fromCoroutine(self._caught_up(client, room))
-                catching_up.addErrback(
-                    lambda failure: self._log.failure("a client could not catch up", failure)
-                )
+                catching_up.addErrback(self._not_caught_up, client)
+
+    def _not_caught_up(self, failure: Failure, client: Client) -> None:
+        if failure.check(DatabaseUnavailable) is None:
+            self._log.failure("a client could not catch up", failure)
+        # Nobody asked for it, so nobody would ask again: it would hear nothing for ever.
+        client.close(TRY_LATER, "the chat can't be reached right now")
 
     async def _caught_up(self, client: Client, room: Room[Client]) -> None:
         others = client.catching_up.get(room)
@@ -117,12 +125,16 @@ class Hearing:
             await waiting
             return
         others = client.catching_up[room] = []
+        came: Failure | None = None
         try:
             await self._catch_up(client, room)
+        except Exception:
+            came = Failure()
+            raise
         finally:
             del client.catching_up[room]
             for one in others:
-                one.callback(None)
+                one.callback(came)
 
     async def _catch_up(self, client: Client, room: Room[Client]) -> None:
         while not client.gone and room in client.behind:
@@ -131,6 +143,13 @@ class Hearing:
                 continue
             self._fanout.flush(room)
             after = client.behind[room]
+            if after > room.last:
+                # It was at a node that knew more.
+                await self._fetch(room, after)
+                if client.behind.get(room) == after > room.last:
+                    # There is no such number.
+                    client.behind[room] = room.last
+                continue
             missed = await self._missed(room, after)
             if client.gone or client.paused or client.behind.get(room) != after:
                 continue
@@ -142,7 +161,7 @@ class Hearing:
                 some = _portion(missed)
                 client.send(batch_for(client.person, some))
                 client.behind[room] = some[-1].seq
-            elif after >= room.last:
+            elif after == room.last:
                 del client.behind[room]
                 room.hearers[client] = None
             else:

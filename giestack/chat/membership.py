@@ -31,7 +31,7 @@ class Membership:
         if not state.joined:
             around.rooms.acts_as_oneself(asker.standing)
             state = await self._enter(asker, state)
-        await self._hear(asker, state, around.rooms.know(state).last)
+        await self._hear(asker, state, state.last)
         return Ok(id=asked.id, room=self.shown(asker, state))
 
     async def resume(self, asker: Asker, asked: Resume) -> Ok:
@@ -70,9 +70,8 @@ class Membership:
             raise Rejected("perm", "A talk between two people stays with both.")
         await around.store.leave(asker.person, room.id)
         state = await around.store.state(asker.person, room.id)
-        self.left(asker.person.id, room)
+        self.left(asker.person.id, room, state, asker.client)
         around.tell("left", {"person": asker.person.id, "room": room.id})
-        self._tell(asker, Room(room=state, gone=True))
         return Ok(id=asked.id, room=state)
 
     async def create(self, asker: Asker, asked: Create) -> Ok:
@@ -128,14 +127,19 @@ class Membership:
         for client in participant.clients:
             client.send(told)
 
-    def left(self, person: str, room: KnownRoom[Client]) -> None:
-        """Somebody is in a room no more."""
+    def left(
+        self, person: str, room: KnownRoom[Client], state: RoomState, but: Client | None = None
+    ) -> None:
+        """Somebody is in a room no more: tell their clients, but for the one that knows."""
         participant = self._around.participants.get(person)
         if participant is None:
             return
         participant.joined.discard(room.id)
+        told = batch(Room(room=state, gone=True))
         for client in participant.clients:
             self.unseat(client, room)
+            if client is not but:
+                client.send(told)
 
     def unseat(self, client: Client, room: KnownRoom[Client]) -> None:
         """A client hears a room no more."""
@@ -182,7 +186,15 @@ class Membership:
         self, asker: Asker, client: Client, room: KnownRoom[Client], after: int
     ) -> None:
         around = self._around
+        if client.gone:
+            # It went while something was looked up: nobody would take it out again.
+            return
         if client not in room.seats:
             around.people.enter(room.id, asker.participant.user)
             client.send(batch(around.people.those_in(room.id)))
-        await around.hearing.follow(client, room, after)
+        try:
+            await around.hearing.follow(client, room, after)
+        except Exception:
+            # Asked again it begins anew; what only half hears a room looks like one that does.
+            self.unseat(client, room)
+            raise

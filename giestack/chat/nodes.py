@@ -130,10 +130,13 @@ class Nodes:
     async def _invited(self, body: Mapping[str, Any]) -> None:
         await self._requests.membership.invited(body["person"], body["room"])
 
-    def _left(self, body: Mapping[str, Any]) -> None:
-        room = self._around.rooms.find(body["room"])
-        if room is not None:
-            self._requests.membership.left(body["person"], room)
+    async def _left(self, body: Mapping[str, Any]) -> None:
+        around = self._around
+        room = around.rooms.find(body["room"])
+        participant = around.participants.get(body["person"])
+        if room is not None and participant is not None:
+            state = await around.store.state(participant.person, room.id)
+            self._requests.membership.left(body["person"], room, state)
 
     def _room(self, body: Mapping[str, Any]) -> None:
         room = self._around.rooms.find(body["room"])

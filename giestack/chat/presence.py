@@ -20,15 +20,21 @@ LEAVES_AFTER = 3_000
 NODE_EXPIRES = 60_000
 """Milliseconds after which the people of another node that says nothing are gone."""
 
+NAMED_AGAIN = 2
+"""Beats of another node within which it names again who is there."""
+
 
 @dataclass(slots=True)
 class _Room:
-    """One room: connections by person here, people by other nodes, and what was told of it."""
+    """One room: connections by person here, people by other nodes, and what was told of it.
+
+    People of other nodes have the node's beat in which they were named last.
+    """
 
     here: Counter[str] = field(default_factory=Counter)
     names: dict[str, User] = field(default_factory=dict)
     leaving: dict[str, int] = field(default_factory=dict)
-    elsewhere: dict[str, dict[str, User]] = field(default_factory=dict)
+    elsewhere: dict[str, dict[str, tuple[User, int]]] = field(default_factory=dict)
     told: dict[str, User] = field(default_factory=dict)
     told_here: dict[str, User] = field(default_factory=dict)
     changed: bool = False
@@ -42,8 +48,18 @@ class _Room:
     def everybody(self) -> dict[str, User]:
         found = self.now_here()
         for people in self.elsewhere.values():
-            found = people | found
+            for one, (user, _) in people.items():
+                found.setdefault(one, user)
         return found
+
+    def forget(self, node: str, before: int) -> None:
+        """Forget whom a node has not named since a beat."""
+        people = self.elsewhere.get(node, {})
+        for one in [one for one, (_, beat) in people.items() if beat < before]:
+            del people[one]
+            self.changed = True
+        if not people:
+            self.elsewhere.pop(node, None)
 
 
 class People:
@@ -52,6 +68,7 @@ class People:
     def __init__(self) -> None:
         self._rooms: dict[str, _Room] = {}
         self._heard: dict[str, int] = {}
+        self._beats: dict[str, int] = {}
 
     def enter(self, room_id: str, user: User) -> None:
         """A connection of somebody's has come into a room."""
@@ -98,7 +115,8 @@ class People:
                 room.told = room.everybody()
                 if told is not None:
                     found.append(told)
-            if not (room.here or room.leaving or room.elsewhere):
+            # Other nodes are to be told first that the last one has left: see `news`.
+            if not (room.here or room.leaving or room.elsewhere or room.told_here):
                 del self._rooms[room_id]
         return found
 
@@ -125,9 +143,10 @@ class People:
     ) -> None:
         """Another node says who has come and left there."""
         self._heard[node] = now
+        beat = self._beats.setdefault(node, 0)
         room = self._rooms.setdefault(room_id, _Room())
         people = room.elsewhere.setdefault(node, {})
-        people |= {user.id: user for user in come}
+        people |= {user.id: (user, beat) for user in come}
         for person in left:
             people.pop(person, None)
         if not people:
@@ -135,15 +154,22 @@ class People:
         room.changed = True
 
     def alive(self, node: str, now: int) -> None:
-        """Another node has said something."""
+        """Another node begins to name all who are there.
+
+        It may not have been heard when somebody left: who was named neither this time nor the
+        time before is there no more.
+        """
         self._heard[node] = now
+        beat = self._beats[node] = self._beats.get(node, 0) + 1
+        for room in self._rooms.values():
+            room.forget(node, beat - NAMED_AGAIN)
 
     def forget(self, node: str) -> None:
         """Another node has stopped, or begins anew."""
         self._heard.pop(node, None)
+        beat = self._beats.pop(node, 0)
         for room in self._rooms.values():
-            if room.elsewhere.pop(node, None) is not None:
-                room.changed = True
+            room.forget(node, beat + 1)
 
     def expire(self, now: int) -> None:
         """Forget nodes that have said nothing for a minute."""

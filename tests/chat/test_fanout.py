@@ -39,6 +39,12 @@ class FanoutTests(SynchronousTestCase):
             self.clock.advance(1)
         self.assertEqual((self.fanout.deliveries, self.fanout.waiting), (4, 0))
 
+    def test_what_nobody_hears_is_not_kept(self) -> None:
+        self.room.hearers.clear()
+        self.happen(b"1", b"2")
+        self.assertEqual((self.fanout.waiting, self.clock.getDelayedCalls()), (0, []))
+        self.assertEqual((self.fanout._rooms, self.fanout.sent(self.room)), ({}, 2))
+
     def test_those_of_one_turn_go_together(self) -> None:
         self.happen(b"1", b"2", b"3")
         self.assertEqual(

@@ -2,9 +2,13 @@
 
 from dataclasses import replace
 
+from twisted.internet.defer import Deferred
+
 from giestack.chat import wire
+from giestack.chat.client import TRY_LATER
 from giestack.chat.rooms import RING
 from giestack.chat.rules import DAY_MS
+from giestack.chat.storage import Page
 from giestack.chat.upkeep import HOUSEKEEPING
 from tests.chat.people import ALICE, BOB, FREE, ChatCase, Somebody
 
@@ -89,6 +93,33 @@ class SlowReaderTests(HearingCase):
         self.assertEqual([f.seq for f in frames if isinstance(f, wire.Message)], list(range(1, 51)))
         self.assertIsInstance(frames[-1], wire.Ok)
 
+    def test_the_store_is_down_while_it_catches_up(self) -> None:
+        self.alice.conversation.pause()
+        self.say(2)
+        self.bob.ask(wire.Edit, room=self.room, ref=1, text="so nothing is at hand")
+        self.tick()
+        self.store.down = "gone"
+        self.alice.conversation.resume()
+        self.assertEqual(self.alice.closed, (TRY_LATER, "the chat can't be reached right now"))
+
+    def test_the_store_is_down_while_it_begins(self) -> None:
+        self.say(1)
+        self.alice.leave()
+        self.bob.ask(wire.Edit, room=self.room, ref=1, text="so nothing is at hand")
+        again, rooms = self.come(ALICE), {self.room: 0}
+        self.store.hold()
+        again.raw(b'{"t":"resume","id":"a","rooms":{"%b":0}}' % self.room.encode())
+        # The same by another way, at the same time.
+        data = b'{"t":"resume","id":"b","rooms":{"%b":0}}' % self.room.encode()
+        other = self.chat.answer(ALICE, data, again.hello().conn)
+        self.store.down = "gone"
+        self.store.release()
+        for err in (again.frames()[-1], self.came(other)):
+            self.assert_refused(err, "server")
+        self.store.down = None
+        self.assertIsInstance(again.ask(wire.Resume, rooms=rooms), wire.Ok)
+        self.assertEqual(self.seqs(again), [1, 2])
+
     def test_gone_while_it_catches_up(self) -> None:
         self.say(5)
         self.alice.leave()
@@ -160,12 +191,47 @@ class NodesTests(HearingCase):
         self.say(1)
         self.assertEqual(self.seqs(self.carol), [1, 2, 3, 4])
 
+    def test_told_of_more_while_it_is_fetched(self) -> None:
+        events = self.other_store.events
+        late: list[tuple[Deferred[Page], Page]] = []
+
+        def slowly(*args: object, **options: object) -> Deferred[Page]:
+            late.append((Deferred(), self.came(events(*args, **options))))
+            return late[-1][0]
+
+        self.other_store.events = slowly
+        self.say(1)
+        self.say(1)
+        while late:
+            waiting, page = late.pop(0)
+            waiting.callback(page)
+        self.tick()
+        self.assertEqual(self.seqs(self.carol), [1, 2])
+
     def test_ones_own_after_those_of_others(self) -> None:
         self.deaf()
         self.say(3)
         self.carol.say(self.room, "fourth")
         self.tick()
         self.assertEqual(self.seqs(self.carol), [1, 2, 3, 4])
+
+    def test_who_comes_from_a_node_that_knew_more(self) -> None:
+        self.carol.leave()
+        self.deaf()
+        self.say(3)
+        here, self.chat = self.chat, self.chats[1]
+        again = self.come(ALICE)
+        again.ask(wire.Resume, rooms={self.room: 2})
+        self.tick()
+        self.assertEqual(self.seqs(again), [3])
+        # Nobody has stored as much as this one says it has.
+        liar = self.come(BOB)
+        liar.ask(wire.Resume, rooms={self.room: 2**53 - 1})
+        self.chat = here
+        self.hears_again()
+        self.say(1)
+        for one in (again, liar):
+            self.assertEqual(self.seqs(one), [4])
 
     def test_the_store_is_down_while_it_is_fetched(self) -> None:
         self.other_store.down = "gone"

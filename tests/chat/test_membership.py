@@ -43,6 +43,47 @@ class JoinTests(ChatCase):
         alice = self.come(ALICE, self.lobby)
         self.assert_refused(alice.ask(wire.Create, name="another"), "perm")
 
+    def test_gone_while_it_is_looked_up(self) -> None:
+        bob, lobby = self.come(BOB, self.lobby), self.lobby
+        self.tick(1)
+        for who, frame in (
+            (ALICE, b'{"t":"join","id":1,"room":"%b"}'),
+            (CAROL, b'{"t":"resume","id":1,"rooms":{"%b":0}}'),
+        ):
+            bob.frames()
+            somebody = self.come(who)
+            self.store.hold()
+            somebody.raw(frame % lobby.encode())
+            somebody.leave()
+            while self.store.holding:
+                self.store.release()
+            self.tick(1)
+            self.tick(4)
+            self.assertEqual(bob.frames(), [])
+            room = self.chat._around.rooms.find(lobby)
+            assert room is not None
+            self.assertEqual(room.seats, {bob.conversation.client})
+            bob.say(lobby, "nobody there?")
+            self.tick()
+
+    def test_what_is_said_while_somebody_joins(self) -> None:
+        bob, alice = self.come(BOB, self.lobby), self.come(ALICE, self.lobby)
+        alice.leave()
+        alice = self.come(ALICE)
+        state = self.store.state
+        answered: list[Any] = []
+
+        def slow(*arguments: Any) -> Any:
+            found = state(*arguments)
+            bob.say(self.lobby, "quick")
+            answered.append(found.result.last)
+            return found
+
+        self.patch(self.store, "state", slow)
+        alice.ask(wire.Join, room=self.lobby)
+        self.tick()
+        self.assertEqual([one.seq for one in alice.events()], [answered[0] + 1])
+
     def test_who_is_there(self) -> None:
         bob = self.come(BOB, self.lobby)
         self.tick(1)

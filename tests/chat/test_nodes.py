@@ -99,6 +99,29 @@ class NodesTests(NodesCase):
         [chosen] = self.of(other, wire.Chosen)
         self.assertTrue(chosen.prefs.do_not_disturb)
 
+    def test_the_last_one_of_a_node_leaves(self) -> None:
+        room = self.alice.ask(wire.Create, name="theirs").room.id
+        self.bob.ask(wire.Join, room=room)
+        self.tick(1)
+        self.tick(1)
+        self.alice.frames()
+        self.bob.leave()
+        for _ in range(6):
+            self.tick(1)
+        left = [one for one in self.of(self.alice, wire.Presence) if one.room == room]
+        self.assertEqual([(one.leave, one.count) for one in left], [(("id2",), 1)])
+
+    def test_left_on_one(self) -> None:
+        self.chat = self.there
+        other = self.come(ALICE, self.room)
+        other.frames()
+        self.alice.ask(wire.Leave, room=self.room)
+        [told] = self.of(other, wire.Room)
+        self.assertEqual((told.room.id, told.gone), (self.room, True))
+        self.bob.say(self.room, "psst")
+        self.tick()
+        self.assertEqual(other.events(), [])
+
     def test_opting_out_on_one(self) -> None:
         for chat in (self.here, self.there):
             chat.configure(replace(FREE, opt_in=True))

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from giestack.chat.presence import LEAVES_AFTER, MOST_SHOWN, NODE_EXPIRES, People
+from giestack.chat.presence import LEAVES_AFTER, MOST_SHOWN, NAMED_AGAIN, NODE_EXPIRES, People
 from giestack.chat.wire import Presence, User
 
 
@@ -86,7 +86,9 @@ class NodesTests(SynchronousTestCase):
         self.assertEqual(self.people.all_here(), [("r", [A])])
         self.people.enter("s", B)
         self.people.changes(LEAVES_AFTER)
-        self.assertEqual(self.people.news(), [("s", [B], [])])
+        self.assertEqual(self.people.news(), [("r", [], ["a"]), ("s", [B], [])])
+        self.people.changes(LEAVES_AFTER)
+        self.assertEqual(self.people.all_here(), [("s", [B])])
 
     def test_people_of_other_nodes(self) -> None:
         self.people.enter("r", A)
@@ -109,3 +111,12 @@ class NodesTests(SynchronousTestCase):
         self.people.forget("n3")
         [none] = self.people.changes(NODE_EXPIRES)
         self.assertEqual(none.count, 0)
+
+    def test_who_left_unheard(self) -> None:
+        self.people.elsewhere("n2", "r", [A, B], (), 0)
+        for beat in range(1, NAMED_AGAIN + 2):
+            self.assertEqual(self.people.ids_in("r"), {"a", "b"})
+            self.people.alive("n2", beat)
+            self.people.elsewhere("n2", "r", [B], (), beat)
+        [gone, *_] = self.people.changes(10)
+        self.assertEqual((gone.count, gone.join), (1, (B,)))
