@@ -1,7 +1,7 @@
 """Who comes: whether they may, who they are here, and what they are told first."""
 
-from collections.abc import Collection, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -14,6 +14,8 @@ from giestack.chat.surroundings import Surroundings
 from giestack.chat.wire import CLOSE_FORBIDDEN, VERSION, Hello, Role, RoomState, User
 from giestack.database import DatabaseUnavailable
 from giestack.visitor import Identity
+
+T = TypeVar("T")
 
 
 class Preference(Protocol):
@@ -70,19 +72,35 @@ class Arriving:
         :raises NotWelcome: where they may not come in.
         :raises DatabaseUnavailable: where nobody can tell.
         """
-        person = await self.person(identity)
-        self.welcome(person)
-        joined: frozenset[str] = frozenset()
-        if person.id not in self._around.participants:
-            joined = await self._around.store.joined(person)
+        person, joined = await self._looked_up(identity, self._joined)
         return self._asker(identity, person, joined)
+
+    async def _joined(self, person: Person) -> Collection[str]:
+        if person.id in self._around.participants:
+            return ()
+        return await self._around.store.joined(person)
+
+    async def _looked_up(
+        self, identity: Identity, look: Callable[[Person], Awaitable[T]]
+    ) -> tuple[Person, T]:
+        """Who a visitor is, and what else is to be known of them: as it is now, not a moment ago.
+
+        Raises as `asker`.
+        """
+        while True:
+            with self._around.looks.at(identity.encoded_id) as looking:
+                person = await self.person(identity)
+                self.welcome(person)
+                found = await look(person)
+            # They may have been banned meanwhile.
+            self.welcome(person)
+            if not looking.stale:
+                return person, found
 
     async def arrive(self, identity: Identity, client: Client) -> tuple[Asker, Hello]:
         """Let somebody in with a client; returns what to tell it first, too. Raises as `asker`."""
         around = self._around
-        person = await self.person(identity)
-        self.welcome(person)
-        states = await around.store.rooms_of(person)
+        person, states = await self._looked_up(identity, around.store.rooms_of)
         for state in states:
             around.rooms.know(state)
         asker = self._asker(identity, person, {one.id for one in states if one.joined}, client)
@@ -104,7 +122,12 @@ class Arriving:
         if client is not None:
             participants[person.id] = participant
             participant.clients.add(client)
+            client.impersonated = identity.impersonated_by is not None
         return Asker(identity, participant, _standing(identity, participant), client)
+
+    def judge_again(self, asker: Asker) -> None:
+        """Take in what somebody is by other rules."""
+        asker.participant.role = asker.standing.role = self.role(asker.identity)
 
     def welcome(self, person: Person) -> None:
         """Raise `NotWelcome` for somebody who may not be here."""

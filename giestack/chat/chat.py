@@ -123,6 +123,9 @@ class Chat:
         """Go by other rules from now on; the rooms are made to be as they say."""
         rooms_changed = rules.rooms != self._around.rules.rooms
         self._around.configure(rules)
+        for conversation in self.clients:
+            if conversation.asker is not None:
+                self._arriving.judge_again(conversation.asker)
         if not rules.enabled:
             self._close_all(wire.CLOSE_FORBIDDEN, "the chat is switched off")
         if rooms_changed and self.ready:

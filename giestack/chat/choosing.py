@@ -18,7 +18,7 @@ class Choosing:
     async def prefs(self, asker: Asker, asked: Prefs) -> Ok:
         """Keep what was chosen, and tell the person's other clients."""
         around = self._around
-        around.rooms.acts_as_oneself(asker.standing)
+        around.rooms.chooses_as_oneself(asker.standing)
         person = await around.store.choose(
             asker.person,
             opt_in=asked.opt_in,
@@ -34,6 +34,7 @@ class Choosing:
     def chosen(self, person: Person, asker: Asker | None = None) -> None:
         """Tell clients of somebody's choices; who takes part no longer is sent away."""
         around = self._around
+        around.looks.changed(person.id)
         participant = around.participants.get(person.id)
         if participant is None:
             return

@@ -60,6 +60,7 @@ class Client:
     :ivar rooms: those it hears, live or behind.
     :ivar behind: up to which number it has got the rooms it does not hear live.
     :ivar catching_up: the rooms that are being sent what it has missed.
+    :ivar impersonated: whether an administrator sits there who acts as the person.
     :ivar paused: whether it reads too slowly for more.
     """
 
@@ -70,6 +71,7 @@ class Client:
         "catching_up",
         "conn",
         "gone",
+        "impersonated",
         "paused",
         "person",
         "rooms",
@@ -83,6 +85,7 @@ class Client:
         self.catching_up: dict[Room[Client], list[Deferred[None]]] = {}
         self.paused = False
         self.gone = False
+        self.impersonated = False
         self._outlet = outlet
         self._waiting: list[Deferred[None]] = []
 

@@ -75,13 +75,17 @@ class Looking:
         if asked.room is not None:
             around.rooms.readable(asker.standing, asked.room)
         found = await around.store.named(asked.text[:LONGEST_SEARCH], asked.room, MOST_FOUND)
+        if around.rules.opt_in:
+            # Everybody who ever saw the widget is known; the others are nobody's business.
+            known = await around.store.people([one.id for one in found])
+            found = [one for one in found if one.id in known and known[one.id].opt_in]
         return Ok(id=asked.id, people=tuple(found))
 
     async def read(self, asker: Asker, asked: Read) -> Ok:
         """Remember how far a room was read, and tell the person's other clients."""
         around = self._around
         around.rooms.readable(asker.standing, asked.room)
-        around.rooms.acts_as_oneself(asker.standing)
+        around.rooms.chooses_as_oneself(asker.standing)
         state = await around.store.mark(asker.person, asked.room, asked.seq)
         state = muted(state, around.rooms, asker.standing, around.now())
         marked = Marked(room=state.id, seq=state.read, unread=state.unread, mentions=state.mentions)
@@ -100,8 +104,10 @@ class Looking:
 
     def marked(self, person: str, marked: Marked, but: Client | None = None) -> None:
         """Tell a person's clients, but for the one that has asked for it."""
-        participant = self._around.participants.get(person)
-        told = batch(marked)
-        for client in participant.clients if participant else ():
-            if client is not but:
+        rooms, participant = self._around.rooms, self._around.participants.get(person)
+        room, told = rooms.find(marked.room), batch(marked)
+        if room is None or participant is None:
+            return
+        for client in participant.clients:
+            if client is not but and rooms.shows(room.kind, impersonated=client.impersonated):
                 client.send(told)

@@ -1,6 +1,6 @@
 """Coming into rooms and leaving them."""
 
-from giestack.chat.client import Asker, Client
+from giestack.chat.client import Asker, Client, Participant
 from giestack.chat.names import cleaned
 from giestack.chat.outlet import batch
 from giestack.chat.rooms import NO_ROOM, muted
@@ -28,7 +28,10 @@ class Membership:
         if state.kind == "dm" and not state.joined:
             raise Rejected("noroom", NO_ROOM)
         around.rooms.public_if_impersonated(asker.standing, state.kind)
-        if not state.joined:
+        if state.joined:
+            # Whoever did that may not have been heard here.
+            self._joined(asker, state)
+        else:
             around.rooms.acts_as_oneself(asker.standing)
             state = await self._enter(asker, state)
         await self._hear(asker, state, state.last)
@@ -45,10 +48,11 @@ class Membership:
                     if not state.joined and state.kind != "public":
                         raise Rejected("noroom", NO_ROOM)
                     around.rooms.public_if_impersonated(asker.standing, state.kind)
-                    if not state.joined:
+                    if state.joined:
+                        self._joined(asker, state)
+                    else:
                         around.rooms.acts_as_oneself(asker.standing)
                         state = await self._enter(asker, state)
-                    around.rooms.know(state)
                 room = around.rooms.readable(asker.standing, room_id)
             except Rejected as rejected:
                 if len(asked.rooms) == 1:
@@ -65,7 +69,7 @@ class Membership:
         """Leave a room with all clients."""
         around = self._around
         room = around.rooms.readable(asker.standing, asked.room)
-        around.rooms.acts_as_oneself(asker.standing)
+        around.rooms.chooses_as_oneself(asker.standing)
         if room.kind == "dm":
             raise Rejected("perm", "A talk between two people stays with both.")
         await around.store.leave(asker.person, room.id)
@@ -102,7 +106,8 @@ class Membership:
         around = self._around
         wanted = asked.user or ""
         other = (await around.store.people([wanted])).get(wanted)
-        if other is None or other.id == asker.person.id:
+        away = other is None or (around.rules.opt_in and not other.opt_in)
+        if other is None or away or other.id == asker.person.id:
             raise Rejected("bad", "There is nobody of that id to talk to.")
         record = await around.store.direct(asker.person, other, around.now())
         state = await around.store.state(asker.person, record.id)
@@ -117,29 +122,27 @@ class Membership:
     async def invited(self, person: str, room_id: str) -> None:
         """Somebody is in a room by what another one did: tell their clients."""
         around = self._around
+        around.looks.changed(person)
         participant = around.participants.get(person)
         if participant is None:
             return
         state = await around.store.state(participant.person, room_id)
         around.rooms.know(state)
         participant.joined.add(room_id)
-        told = batch(Room(room=state))
-        for client in participant.clients:
-            client.send(told)
+        self._tell(participant, Room(room=state))
 
     def left(
         self, person: str, room: KnownRoom[Client], state: RoomState, but: Client | None = None
     ) -> None:
         """Somebody is in a room no more: tell their clients, but for the one that knows."""
+        self._around.looks.changed(person)
         participant = self._around.participants.get(person)
         if participant is None:
             return
         participant.joined.discard(room.id)
-        told = batch(Room(room=state, gone=True))
         for client in participant.clients:
             self.unseat(client, room)
-            if client is not but:
-                client.send(told)
+        self._tell(participant, Room(room=state, gone=True), but)
 
     def unseat(self, client: Client, room: KnownRoom[Client]) -> None:
         """A client hears a room no more."""
@@ -167,14 +170,16 @@ class Membership:
         if state.id in asker.standing.joined:
             return
         asker.standing.joined.add(state.id)
+        self._around.looks.changed(asker.person.id)
         self._around.tell("invited", {"person": asker.person.id, "room": state.id})
-        self._tell(asker, Room(room=state))
+        self._tell(asker.participant, Room(room=state), asker.client)
 
-    def _tell(self, asker: Asker, frame: Room) -> None:
-        """Tell the person's other clients."""
-        told = batch(frame)
-        for client in asker.participant.clients:
-            if client is not asker.client:
+    def _tell(self, participant: Participant, frame: Room, but: Client | None = None) -> None:
+        """Tell somebody's clients, but for one."""
+        told, rooms = batch(frame), self._around.rooms
+        for client in participant.clients:
+            shown = rooms.shows(frame.room.kind, impersonated=client.impersonated)
+            if shown and client is not but:
                 client.send(told)
 
     async def _hear(self, asker: Asker, state: RoomState, after: int) -> None:

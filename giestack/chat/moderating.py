@@ -36,6 +36,7 @@ class Moderating:
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
+        self._asked = self._answered = 0
 
     async def mod(self, asker: Asker, asked: Mod) -> Ok:
         """Act as a moderator."""
@@ -100,7 +101,14 @@ class Moderating:
     async def refresh(self) -> None:
         """Take in all sanctions, and send those away who are banned."""
         around = self._around
-        around.rooms.sanctions(await around.store.sanctions())
+        self._asked += 1
+        asked = self._asked
+        sanctions = await around.store.sanctions()
+        if asked < self._answered:
+            # Who asked later was answered before: this is what was, not what is.
+            return
+        self._answered = asked
+        around.rooms.sanctions(sanctions)
         for participant in tuple(around.participants.values()):
             if around.rooms.banned_until(participant.person.id, around.now()):
                 for client in tuple(participant.clients):
@@ -238,4 +246,5 @@ class Moderating:
         for participant in self._around.participants.values():
             if participant.role != "user":
                 for client in participant.clients:
-                    client.send(told)
+                    if not client.impersonated:
+                        client.send(told)

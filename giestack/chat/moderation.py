@@ -33,7 +33,12 @@ class Moderation:
         """Whether somebody is a moderator; an administrator who acts as one is not."""
         if isinstance(by, Operator):
             return True
-        return by.impersonated_by is None and self._arriving.role(by) != "user"
+        role = self._arriving.role(by)
+        if by.impersonated_by is not None or role == "user":
+            return False
+        # Else they could lift their own ban; administrators could anyway.
+        around = self._around
+        return role == "admin" or not around.rooms.banned_until(by.encoded_id, around.now())
 
     def reports(self, by: Moderator, limit: int = 50) -> Deferred[Sequence[ReportRow]]:
         """Open reports, the newest first."""

@@ -223,8 +223,17 @@ class Rooms(Generic[C]):
 
     def public_if_impersonated(self, who: Standing, kind: Kind) -> None:
         """That somebody may look into a room of this kind: a stranger not into private ones."""
-        if who.impersonated and self.impersonation != "allow" and kind != "public":
+        if not self.shows(kind, impersonated=who.impersonated):
             raise Rejected("perm", "An administrator who acts as a user sees public rooms only.")
+
+    def chooses_as_oneself(self, who: Standing) -> None:
+        """That somebody may do what nobody sees a mark on: read, leave, choose."""
+        if who.impersonated and self.impersonation != "allow":
+            raise Rejected("perm", "An administrator who acts as a user changes nothing of theirs.")
+
+    def shows(self, kind: Kind, *, impersonated: bool) -> bool:
+        """Whether a client may be told of a room of this kind: a stranger not of private ones."""
+        return not impersonated or self.impersonation == "allow" or kind == "public"
 
     def moderates(self, who: Standing) -> None:
         """That somebody is a moderator."""
@@ -234,9 +243,7 @@ class Rooms(Generic[C]):
 
 def shown(states: Collection[RoomState], who: Standing, rooms: Rooms[C]) -> tuple[RoomState, ...]:
     """The rooms that somebody is told of."""
-    if who.impersonated and rooms.impersonation != "allow":
-        return tuple([one for one in states if one.kind == "public"])
-    return tuple(states)
+    return tuple([one for one in states if rooms.shows(one.kind, impersonated=who.impersonated)])
 
 
 def muted(state: RoomState, rooms: Rooms[C], who: Standing, now: int) -> RoomState:

@@ -1,6 +1,7 @@
 """What those who carry out requests share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,6 +20,46 @@ class Audit(Protocol):
     """Takes note of what somebody did; ``fields`` hold no secret."""
 
     def __call__(self, event: str, who: Identity | Operator | None, **fields: object) -> None: ...
+
+
+class Looks:
+    """Looks at what the store has about people, which something may have changed meanwhile."""
+
+    def __init__(self) -> None:
+        self._looks: dict[str, list[Look]] = {}
+
+    def __len__(self) -> int:
+        return len(self._looks)
+
+    @contextmanager
+    def at(self, person: str) -> Iterator["Look"]:
+        """While somebody is looked up, by id."""
+        look = Look()
+        looks = self._looks.setdefault(person, [])
+        looks.append(look)
+        try:
+            yield look
+        finally:
+            looks.remove(look)
+            if not looks:
+                del self._looks[person]
+
+    def changed(self, person: str) -> None:
+        """Something about somebody is not any more what it was."""
+        for look in self._looks.get(person, ()):
+            look.stale = True
+
+
+class Look:
+    """One of them.
+
+    :ivar stale: whether it has to be done again.
+    """
+
+    __slots__ = ("stale",)
+
+    def __init__(self) -> None:
+        self.stale = False
 
 
 @dataclass(slots=True)
@@ -46,6 +87,7 @@ class Surroundings:
     rates: Rates = field(default_factory=lambda: Rates(0, 0))
     slow: SlowMode = field(default_factory=SlowMode)
     filter: WordFilter = field(default_factory=WordFilter)
+    looks: Looks = field(default_factory=Looks)
 
     def configure(self, rules: Rules) -> None:
         """Go by other rules from now on."""

@@ -15,7 +15,7 @@ from giestack.chat.storage import (
     Rejected,
 )
 from giestack.chat.surroundings import Surroundings
-from giestack.chat.wire import Del, Edit, Event, Msg, Ok, Typing, Writing
+from giestack.chat.wire import Del, Edit, Msg, Ok, Typing, Writing
 from giestack.chat.word_filter import Denied
 
 LONGEST_CID = 64
@@ -53,12 +53,7 @@ class Talking:
             )
         )
         self.stored(room, appended, said.cid)
-        if appended.new and asker.standing.impersonated:
-            around.audit("chat-impersonated", asker.identity, room=room.id, seq=appended.event.seq)
-            if not self._marked(asker):
-                # Else the store has noted it together with the message.
-                await impersonation(around, asker, room.id, {"seq": appended.event.seq})
-        return _done(said.id, appended.event)
+        return await self._done(asker, said.id, appended)
 
     async def edit(self, asker: Asker, said: Edit) -> Ok:
         """Give one's own message another text."""
@@ -82,7 +77,7 @@ class Talking:
             )
         )
         self.stored(room, appended)
-        return _done(said.id, appended.event)
+        return await self._done(asker, said.id, appended)
 
     async def delete(self, asker: Asker, said: Del) -> Ok:
         """Delete one's own message, or as a moderator anybody's."""
@@ -105,7 +100,7 @@ class Talking:
             )
         )
         self.stored(room, appended)
-        return _done(said.id, appended.event)
+        return await self._done(asker, said.id, appended)
 
     def typing(self, asker: Asker, said: Typing) -> None:
         """Tell the others that somebody is writing; said too often it goes no further."""
@@ -129,6 +124,15 @@ class Talking:
         """Bring an event that is stored to all who hear its room."""
         if appended.new:
             self._around.hearing.happened(room, heard(appended.event, cid))
+
+    async def _done(self, asker: Asker, request_id: str | int, appended: Appended) -> Ok:
+        around, event = self._around, appended.event
+        if appended.new and asker.standing.impersonated:
+            around.audit("chat-impersonated", asker.identity, room=event.room, seq=event.seq)
+            if not self._marked(asker):
+                # Else the store has noted it together with the event.
+                await impersonation(around, asker, event.room, {"seq": event.seq})
+        return Ok(id=request_id, seq=event.seq, ts=event.ts)
 
     def _marked(self, asker: Asker) -> str | None:
         """Who acts as the author, where everybody is to see that somebody does."""
@@ -168,7 +172,3 @@ class Talking:
 
 def _too_fast(retry_ms: int, message: str) -> NoReturn:
     raise Rejected("rate", message, retry_ms)
-
-
-def _done(request_id: str | int, event: Event) -> Ok:
-    return Ok(id=request_id, seq=event.seq, ts=event.ts)

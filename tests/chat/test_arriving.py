@@ -1,5 +1,6 @@
 """Who comes, and what they are told first."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,18 @@ from giestack.chat import wire
 from giestack.chat.rules import Rules
 from giestack.database import DatabaseUnavailable
 from giestack.visitor import Anonymous
-from tests.chat.people import ADMIN, ALICE, BEGIN, BOB, FREE, ChatCase, RecordingOutlet, identity
+from tests.chat.people import (
+    ADMIN,
+    ALICE,
+    BEGIN,
+    BOB,
+    CAROL,
+    FREE,
+    ChatCase,
+    RecordingOutlet,
+    Somebody,
+    identity,
+)
 
 
 class DoorTests(ChatCase):
@@ -64,6 +76,51 @@ class DoorTests(ChatCase):
         self.store.release()
         self.assertEqual((alice.frames(), self.chat.clients), ([], set()))
         self.assertEqual(self.chat._around.participants, {})
+
+    def while_somebody_arrives(self, happens: Callable[[], object]) -> Somebody:
+        """Alice comes, and something happens while her rooms are looked up."""
+        rooms_of = self.store.rooms_of
+        happening = [happens]
+
+        def slow(person: Any) -> Deferred[Any]:
+            answer: Deferred[Any] = Deferred()
+            found = rooms_of(person)
+            # Later: it holds for what was found before.
+            self.clock.callLater(1, lambda: found.chainDeferred(answer))
+            for one in happening[:]:
+                happening.clear()
+                self.clock.callLater(0.5, one)
+            return answer
+
+        self.patch(self.store, "rooms_of", slow)
+        alice = self.come(ALICE)
+        self.tick(0.5)
+        self.tick(0.5)
+        self.patch(self.store, "rooms_of", rooms_of)
+        self.tick(1)
+        self.assertEqual(len(self.chat._around.looks), 0)
+        return alice
+
+    def test_banned_meanwhile(self) -> None:
+        self.come(ALICE).leave()
+        admin = self.come(ADMIN)
+        alice = self.while_somebody_arrives(lambda: admin.ask(wire.Mod, act="ban", user="id1"))
+        self.assertEqual((alice.closed, alice.frames()), ((wire.CLOSE_FORBIDDEN, "banned"), []))
+
+    def test_opted_out_meanwhile(self) -> None:
+        self.chat.configure(replace(FREE, opt_in=True))
+        self.came(self.chat.choose(ALICE, wire.Prefs(id=0, opt_in=True)))
+        alice = self.while_somebody_arrives(
+            lambda: self.chat.choose(ALICE, wire.Prefs(id=0, opt_in=False))
+        )
+        self.assertEqual(alice.closed, (wire.CLOSE_FORBIDDEN, "not opted in"))
+
+    def test_spoken_to_meanwhile(self) -> None:
+        self.come(ALICE).leave()
+        bob = self.come(BOB)
+        alice = self.while_somebody_arrives(lambda: bob.ask(wire.Create, kind="dm", user="id1"))
+        rooms = {room.kind: room.id for room in alice.hello().rooms}
+        self.assertIsInstance(alice.say(rooms["dm"], "hi"), wire.Ok)
 
     def test_something_fails(self) -> None:
         def broken(*arguments: object) -> Deferred[object]:
@@ -142,3 +199,14 @@ class PreferenceTests(ChatCase):
     def test_galaxys_database_is_down(self) -> None:
         self.found = fail(DatabaseUnavailable("gone"))
         self.assertEqual(self.come(ALICE).closed, (wire.CLOSE_FORBIDDEN, "not opted in"))
+
+
+class RoleTests(ChatCase):
+    def test_other_rules_make_other_moderators(self) -> None:
+        bob, carol = self.come(BOB, self.lobby), self.come(CAROL)
+        self.chat.configure(replace(FREE, moderators=frozenset(("bob@example.org",))))
+        self.assertIsInstance(bob.ask(wire.Mod, act="lock", room=self.lobby), wire.Ok)
+        self.chat.configure(replace(FREE, moderators=frozenset(("carol@example.org",))))
+        self.assert_refused(bob.ask(wire.Mod, act="unlock", room=self.lobby), "perm")
+        self.assert_refused(bob.say(self.lobby, "locked?"), "perm")
+        self.assertIsInstance(carol.ask(wire.Mod, act="unlock", room=self.lobby), wire.Ok)

@@ -1,7 +1,9 @@
 """History, search, people; and how far they have read."""
 
+from dataclasses import replace
+
 from giestack.chat import wire
-from tests.chat.people import ALICE, BOB, CAROL, ChatCase, identity
+from tests.chat.people import ALICE, BOB, CAROL, FREE, ChatCase, identity
 
 
 class LookingCase(ChatCase):
@@ -77,6 +79,16 @@ class PeopleTests(LookingCase):
         names = [one.name for one in self.alice.ask(wire.People, room=self.room).people]
         self.assertEqual(sorted(names), ["alice", "bob"])
         self.assert_refused(self.alice.ask(wire.People, room=self.hidden), "perm")
+
+    def test_only_those_who_take_part(self) -> None:
+        self.come(CAROL)
+        self.chat.configure(replace(FREE, opt_in=True))
+        for who in (ALICE, BOB):
+            self.came(self.chat.choose(who, wire.Prefs(id=0, opt_in=True)))
+        names = [one.name for one in self.alice.ask(wire.People).people]
+        self.assertEqual(names, ["alice", "bob"])
+        self.assert_refused(self.alice.ask(wire.Create, kind="dm", user="id3"), "bad")
+        self.assertIsInstance(self.alice.ask(wire.Create, kind="dm", user="id2"), wire.Ok)
 
 
 class ReadTests(LookingCase):

@@ -1,9 +1,13 @@
 """What moderators do, and what they are told."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from giestack.chat import wire
+from giestack.chat.storage import Person, Sanction
 from giestack.chat.wire import FOR_EVER
 from tests.chat.people import ADMIN, ALICE, BEGIN, BOB, FREE, ChatCase, identity
 
@@ -122,6 +126,30 @@ class ActTests(ModerationCase):
         self.assertIsInstance(mona.ask(wire.Mod, act="lock", room=self.room), wire.Ok)
         hidden = self.alice.ask(wire.Create, name="hidden").room.id
         self.assert_refused(mona.ask(wire.Mod, act="lock", room=hidden), "noroom")
+
+    def test_the_later_look_counts(self) -> None:
+        sanctions = self.store.sanctions
+        waiting: list[Callable[[], object]] = []
+
+        def slow() -> Deferred[Any]:
+            answer: Deferred[Any] = Deferred()
+            found = sanctions()
+            waiting.append(lambda: found.chainDeferred(answer))
+            return answer
+
+        self.patch(self.store, "sanctions", slow)
+        looking = [Deferred.fromCoroutine(self.chat.requests.moderating.refresh())]
+        self.came(self.store.sanction(Sanction(person=self.person(1), act="ban", until=FOR_EVER)))
+        looking.append(Deferred.fromCoroutine(self.chat.requests.moderating.refresh()))
+        for answer in reversed(waiting):
+            answer()
+        for one in looking:
+            self.came(one)
+        self.assertTrue(self.chat._around.rooms.banned_until("id1", BEGIN))
+
+    def person(self, user_id: int) -> Person:
+        found: Person = self.came(self.store.people([f"id{user_id}"]))[f"id{user_id}"]
+        return found
 
     def test_an_impersonating_administrator_is_no_moderator(self) -> None:
         self.chat.configure(replace(FREE, impersonation="allow"))

@@ -1,9 +1,11 @@
 """What moderators see and do outside of rooms."""
 
+from dataclasses import replace
+
 from giestack.chat import wire
 from giestack.chat.storage import Rejected
 from giestack.visitor import Operator
-from tests.chat.people import ADMIN, ALICE, BOB, ChatCase, identity
+from tests.chat.people import ADMIN, ALICE, BOB, FREE, ChatCase, identity
 
 
 class ModerationTests(ChatCase):
@@ -71,6 +73,16 @@ class ModerationTests(ChatCase):
         self.came(self.desk.sanction(ADMIN, "ban", "id1", None, None, "spam"))
         [row] = self.came(self.desk.audited(ADMIN))
         self.assertEqual((row.by, row.detail["by_email"]), ("admin", "admin@example.org"))
+
+    def test_who_is_banned_lifts_nothing(self) -> None:
+        self.chat.configure(replace(FREE, moderators=frozenset(("bob@example.org",))))
+        self.came(self.desk.sanction(ADMIN, "ban", "id2", None, None, ""))
+        refused = self.desk.lift(BOB, "ban", "id2", None)
+        self.assertEqual(self.failureResultOf(refused, Rejected).value.code, "perm")
+        self.come(ADMIN).leave()
+        # Whom the configuration names must not be locked out by somebody it does not.
+        self.came(self.desk.sanction(Operator(), "ban", "id9", None, None, ""))
+        self.came(self.desk.lift(ADMIN, "ban", "id9", None))
 
     def test_deleting_from_the_page(self) -> None:
         seq = self.bob.say(self.room, "rude").seq

@@ -244,3 +244,37 @@ class ImpersonationTests(TalkCase):
         [one] = self.heard()
         self.assertFalse(one.impersonated)
         self.assertEqual(len(self.came(self.chat.audited(ADMIN))), 1)
+        actor.ask(wire.Edit, room=self.room, ref=one.seq, text="it was me")
+        actor.ask(wire.Del, room=self.room, ref=one.seq)
+        rows = self.came(self.chat.audited(ADMIN))
+        self.assertEqual([row.detail["seq"] for row in rows], [3, 2, 1])
+        self.assertEqual({row.by for row in rows}, {"boss@example.org"})
+
+    def test_nothing_is_chosen_or_read_for_somebody_else(self) -> None:
+        actor = self.come_as_alice("mark")
+        for kind, fields in (
+            (wire.Read, {"room": self.room, "seq": 1}),
+            (wire.Leave, {"room": self.room}),
+            (wire.Prefs, {"opt_in": False}),
+        ):
+            self.assert_refused(actor.ask(kind, **fields), "perm")
+
+    def test_nothing_private_is_told(self) -> None:
+        bob = self.come(BOB)
+        for mode, told in (("deny", []), ("mark", []), ("allow", ["dm", "unlisted", "read"])):
+            actor = self.come_as_alice(mode)
+            actor.frames()
+            name = f"for {mode}"
+            private = [
+                bob.ask(wire.Create, kind="dm", user="id1").room.id,
+                self.alice.ask(wire.Create, kind="unlisted", name=name).room.id,
+            ]
+            bob.say(private[0], "psst")
+            self.alice.ask(wire.Read, room=private[0], seq=1)
+            self.tick()
+            frames = actor.frames()
+            found: list[str] = [one.room.kind for one in frames if isinstance(one, wire.Room)]
+            found += ["read" for one in frames if isinstance(one, wire.Marked)]
+            # The talk with Bob is new only once.
+            self.assertEqual(found, [one for one in told if one != "dm"], mode)
+            actor.leave()
