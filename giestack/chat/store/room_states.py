@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
+    BigInteger,
     Connection,
     and_,
+    bindparam,
     case,
     distinct,
     func,
@@ -41,17 +42,79 @@ NOBODY = -1
 _owner = person.alias("owner")
 _peer = person.alias("peer")
 
+# Statements are made once: making one costs more than asking it.
+_me = bindparam("me", type_=BigInteger)
 
-def states(connection: Connection, key: int, now: int, query: AnySelect) -> Sequence[RoomState]:
-    """Return the rooms of a query that `seen_by` began, as person ``key`` sees them."""
-    rows = connection.execute(query).all()
-    muted = _muted(connection, key, now) if rows and key != NOBODY else {}
-    return [_state(row, max(muted.get(row.id, 0), muted.get("", 0))) for row in rows]
+_unread = (
+    select(func.count())
+    .select_from(
+        select(literal_column("1"))
+        .where(
+            event.c.room == member.c.room,
+            event.c.seq > member.c.read,
+            event.c.author != _me,
+            is_shown,
+        )
+        .limit(MOST_UNREAD)
+        .correlate(member)
+        .subquery()
+    )
+    .scalar_subquery()
+)
+_mentions = (
+    select(func.count(distinct(mention.c.seq)))
+    .where(
+        mention.c.person.in_([literal_column(str(EVERYBODY)), _me]),
+        mention.c.room == member.c.room,
+        mention.c.seq > member.c.read,
+        mention.c.author != _me,
+    )
+    .correlate(member)
+    .scalar_subquery()
+)
+_seen = (
+    select(
+        room.c.id,
+        room.c.name,
+        room.c.kind,
+        room.c.last,
+        room.c.position,
+        room.c.locked,
+        room.c.slow,
+        _owner.c.id.label("owner"),
+        _peer.c.id.label("peer"),
+        _peer.c.name.label("peer_name"),
+        member.c.read,
+        _unread.label("unread"),
+        _mentions.label("mentions"),
+    )
+    .outerjoin_from(room, member, and_(member.c.room == room.c.key, member.c.person == _me))
+    .outerjoin(_owner, _owner.c.key == room.c.owner)
+    .outerjoin(_peer, _peer.c.key == case((room.c.first == _me, room.c.second), else_=room.c.first))
+)
+_one = _seen.where(room.c.id == bindparam("id"))
+_own = _seen.where(
+    # With OR instead, all rooms of the house would be read.
+    room.c.key.in_(
+        union(
+            select(room.c.key).where(room.c.position.is_not(None)),
+            select(member.c.room).where(member.c.person == _me),
+        )
+    )
+).order_by(
+    # Not every database has numbers before no number.
+    func.coalesce(room.c.position, literal_column("2000000000")),
+    room.c.used.desc(),
+    room.c.key.desc(),
+)
+_mutes = select(sanction.c.room, sanction.c.until).where(
+    sanction.c.act == "mute", sanction.c.person == _me, sanction.c.until > bindparam("now")
+)
 
 
 def state(connection: Connection, key: int, now: int, id: str) -> RoomState:
     """Return one room as person ``key`` sees it; `Rejected` ``noroom``."""
-    found = states(connection, key, now, seen_by(key).where(room.c.id == storable(id)))
+    found = _states(connection, key, now, _one, id=storable(id))
     if not found:
         raise no_room()
     return found[0]
@@ -59,88 +122,29 @@ def state(connection: Connection, key: int, now: int, id: str) -> RoomState:
 
 def rooms_of(connection: Connection, one: Person, now: int) -> Sequence[RoomState]:
     """See `giestack.chat.storage.Store.rooms_of`."""
-    # With OR instead, all rooms of the house would be read.
-    some = union(
-        select(room.c.key).where(room.c.position.is_not(None)),
-        select(member.c.room).where(member.c.person == one.key),
-    )
-    query = seen_by(one.key).where(room.c.key.in_(some))
-    # Not every database has numbers before no number.
-    place = func.coalesce(room.c.position, literal_column("2000000000"))
-    return states(
-        connection, one.key, now, query.order_by(place, room.c.used.desc(), room.c.key.desc())
-    )
+    return _states(connection, one.key, now, _own)
 
 
 def public_rooms(connection: Connection, text: str, limit: int) -> Sequence[RoomState]:
     """See `giestack.chat.storage.Store.public_rooms`."""
-    query = seen_by(NOBODY).where(is_public, room.c.folded.contains(folded(text), autoescape=True))
+    query = _seen.where(is_public, room.c.folded.contains(folded(text), autoescape=True))
     query = query.order_by(room.c.used.desc(), room.c.key.desc()).limit(limit)
-    return states(connection, NOBODY, 0, query)
+    return _states(connection, NOBODY, 0, query)
 
 
-def seen_by(key: int) -> AnySelect:
-    """Return a query of rooms as `states` needs it, to be narrowed down and put in order."""
-    other = case((room.c.first == key, room.c.second), else_=room.c.first)
-    joined = and_(member.c.room == room.c.key, member.c.person == key)
-    return (
-        select(
-            room.c.id,
-            room.c.name,
-            room.c.kind,
-            room.c.last,
-            room.c.position,
-            room.c.locked,
-            room.c.slow,
-            _owner.c.id.label("owner"),
-            _peer.c.id.label("peer"),
-            _peer.c.name.label("peer_name"),
-            member.c.read,
-            _unread(key).label("unread"),
-            _mentions(key).label("mentions"),
-        )
-        .outerjoin_from(room, member, joined)
-        .outerjoin(_owner, _owner.c.key == room.c.owner)
-        .outerjoin(_peer, _peer.c.key == other)
-    )
-
-
-def _unread(key: int) -> ColumnElement[int]:
-    some = (
-        select(literal_column("1"))
-        .where(
-            event.c.room == member.c.room,
-            event.c.seq > member.c.read,
-            event.c.author != key,
-            is_shown,
-        )
-        .limit(MOST_UNREAD)
-        .correlate(member)
-        .subquery()
-    )
-    return select(func.count()).select_from(some).scalar_subquery()
-
-
-def _mentions(key: int) -> ColumnElement[int]:
-    return (
-        select(func.count(distinct(mention.c.seq)))
-        .where(
-            mention.c.person.in_((EVERYBODY, key)),
-            mention.c.room == member.c.room,
-            mention.c.seq > member.c.read,
-            mention.c.author != key,
-        )
-        .correlate(member)
-        .scalar_subquery()
-    )
+def _states(
+    connection: Connection, key: int, now: int, query: AnySelect, **more: object
+) -> Sequence[RoomState]:
+    """Return the rooms of a query that `_seen` began, as person ``key`` sees them."""
+    rows = connection.execute(query, {"me": key, **more}).all()
+    muted = _muted(connection, key, now) if rows and key != NOBODY else {}
+    return [_state(row, max(muted.get(row.id, 0), muted.get("", 0))) for row in rows]
 
 
 def _muted(connection: Connection, key: int, now: int) -> dict[str, int]:
     """Until when somebody is muted, by id of the room; "" is everywhere."""
-    found = select(sanction.c.room, sanction.c.until).where(
-        sanction.c.act == "mute", sanction.c.person == key, sanction.c.until > now
-    )
-    return {row.room: row.until for row in connection.execute(found)}
+    found = connection.execute(_mutes, {"me": key, "now": now})
+    return {row.room: row.until for row in found}
 
 
 def _state(row: Any, muted_until: int) -> RoomState:
