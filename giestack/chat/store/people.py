@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from giestack.chat.storage import Person, Who
 from giestack.chat.store.reading import key_of_room
@@ -13,6 +13,9 @@ from giestack.chat.store.words import lowered, storable
 from giestack.chat.wire import User
 
 _BEYOND = "\U0010ffff"
+_who = select(table).where(
+    table.c.host == bindparam("their_host"), table.c.user_id == bindparam("their_user_id")
+)
 
 
 def person_of(row: Any) -> Person:
@@ -29,9 +32,7 @@ def person_of(row: Any) -> Person:
 
 def known(connection: Connection, who: Who) -> Person | None:
     """Return somebody who is stored just as they are now."""
-    row = connection.execute(
-        select(table).where(table.c.host == who.host, table.c.user_id == who.user_id)
-    ).one_or_none()
+    row = connection.execute(_who, _host(who)).one_or_none()
     if row is None or (row.id, row.name) != (storable(who.id), storable(who.name)):
         return None
     return person_of(row)
@@ -45,7 +46,11 @@ def keep(connection: Connection, who: Who) -> Person:
         choices = {"opt_in": None, "do_not_disturb": False, "online": False}
         host = {"host": who.host, "user_id": who.user_id}
         connection.execute(insert(table).values({**host, **values, **choices}))
-    return person_of(connection.execute(select(table).where(*is_them)).one())
+    return person_of(connection.execute(_who, _host(who)).one())
+
+
+def _host(who: Who) -> dict[str, Any]:
+    return {"their_host": who.host, "their_user_id": who.user_id}
 
 
 def people(connection: Connection, ids: Sequence[str]) -> Mapping[str, Person]:

@@ -1,12 +1,22 @@
 """Events are read: a room's in order, those with some words, one's own."""
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from giestack.chat.storage import Page, Person, Rejected
 from giestack.chat.store.event_rows import EVENTS, events_of
 from giestack.chat.store.tables import AnySelect, event, is_shown, member, room
 from giestack.chat.store.words import storable
 from giestack.chat.store.words_index import WordsIndex
+
+_NEVER = 2**62
+_key = select(room.c.key).where(room.c.id == bindparam("id"))
+_between = EVENTS.where(
+    event.c.room == bindparam("room_key"),
+    event.c.seq > bindparam("after"),
+    event.c.seq < bindparam("before"),
+).limit(bindparam("most"))
+_oldest = _between.order_by(event.c.seq)
+_newest = _between.order_by(event.c.seq.desc())
 
 
 def no_room() -> Rejected:
@@ -16,7 +26,7 @@ def no_room() -> Rejected:
 
 def key_of_room(connection: Connection, id: str) -> int:
     """Return a room's key; `Rejected` ``noroom``."""
-    key = connection.scalar(select(room.c.key).where(room.c.id == storable(id)))
+    key = connection.scalar(_key, {"id": storable(id)})
     if key is None:
         raise no_room()
     return int(key)
@@ -26,14 +36,13 @@ def events(
     connection: Connection, id: str, after: int | None, before: int | None, limit: int
 ) -> Page:
     """See `giestack.chat.storage.Store.events`."""
-    key = key_of_room(connection, id)
-    query = EVENTS.where(event.c.room == key)
-    if after is not None:
-        query = query.where(event.c.seq > after)
-    if before is not None:
-        query = query.where(event.c.seq < before)
-    query = query.order_by(event.c.seq.desc() if after is None else event.c.seq).limit(limit + 1)
-    rows = connection.execute(query).all()
+    place = {
+        "room_key": key_of_room(connection, id),
+        "after": after or 0,
+        "before": _NEVER if before is None else before,
+        "most": limit + 1,
+    }
+    rows = connection.execute(_newest if after is None else _oldest, place).all()
     some = rows[:limit] if after is not None else rows[:limit][::-1]
     return Page(events_of(connection, some), more=len(rows) > limit)
 

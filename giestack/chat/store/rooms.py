@@ -4,17 +4,34 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, insert, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, case, delete, insert, select, update
 
 from giestack.chat.storage import Person, Rejected, RoomRecord
 from giestack.chat.store.people import person_of
-from giestack.chat.store.reading import no_room
+from giestack.chat.store.reading import key_of_room, no_room
 from giestack.chat.store.tables import is_public, member, person
 from giestack.chat.store.tables import room as table
 from giestack.chat.store.words import folded, storable
 from giestack.chat.wire import Kind, User
 
 _owner = person.alias("owner")
+_by_id = select(table).where(table.c.id == bindparam("room_id"))
+_is_membership = (
+    member.c.room == bindparam("room_key"),
+    member.c.person == bindparam("person_key"),
+)
+_read = select(member.c.read).where(*_is_membership)
+# Never back, also where another node has marked more in this moment.
+_forward = (
+    update(member)
+    .where(*_is_membership)
+    .values(
+        read=case(
+            (member.c.read < bindparam("up_to"), bindparam("up_to", type_=BigInteger)),
+            else_=member.c.read,
+        )
+    )
+)
 
 
 def persist(connection: Connection, names: Sequence[str]) -> None:
@@ -113,30 +130,22 @@ def _made(connection: Connection, key: int) -> RoomRecord:
 
 def join(connection: Connection, one: Person, id: str, ts: int) -> None:
     """See `giestack.chat.storage.Store.join`."""
-    row = connection.execute(select(table).where(table.c.id == storable(id))).one_or_none()
+    row = connection.execute(_by_id, {"room_id": storable(id)}).one_or_none()
     if row is None or (row.kind == "dm" and one.key not in (row.first, row.second)):
         raise no_room()
     _join(connection, row.key, one, row.last, ts)
 
 
 def _join(connection: Connection, key: int, one: Person, read: int, ts: int) -> None:
-    its_row = (member.c.room == key, member.c.person == one.key)
-    if connection.scalar(select(member.c.read).where(*its_row)) is None:
+    if connection.scalar(_read, {"room_key": key, "person_key": one.key}) is None:
         values = {"room": key, "person": one.key, "read": read, "joined": ts}
-        connection.execute(insert(member).values(values))
+        connection.execute(insert(member), values)
 
 
 def leave(connection: Connection, one: Person, id: str) -> None:
     """See `giestack.chat.storage.Store.leave`."""
-    its_row = (member.c.room == _key(connection, id), member.c.person == one.key)
+    its_row = (member.c.room == key_of_room(connection, id), member.c.person == one.key)
     connection.execute(delete(member).where(*its_row))
-
-
-def _key(connection: Connection, id: str) -> int:
-    key = connection.scalar(select(table.c.key).where(table.c.id == storable(id)))
-    if key is None:
-        raise no_room()
-    return int(key)
 
 
 def joined(connection: Connection, one: Person) -> frozenset[str]:
@@ -147,21 +156,16 @@ def joined(connection: Connection, one: Person) -> frozenset[str]:
 
 def mark(connection: Connection, one: Person, id: str, seq: int) -> None:
     """See `giestack.chat.storage.Store.mark`; the state is read afterwards."""
-    row = connection.execute(
-        select(table.c.key, table.c.last).where(table.c.id == storable(id))
-    ).one_or_none()
+    row = connection.execute(_by_id, {"room_id": storable(id)}).one_or_none()
     if row is None:
         raise no_room()
-    read = min(seq, row.last)
-    # Never back, also where another node has marked more in this moment.
-    forward = case((member.c.read < read, read), else_=member.c.read)
-    its_row = (member.c.room == row.key, member.c.person == one.key)
-    if not connection.execute(update(member).where(*its_row).values(read=forward)).rowcount:
+    its_row = {"room_key": row.key, "person_key": one.key}
+    if not connection.execute(_forward, {**its_row, "up_to": min(seq, row.last)}).rowcount:
         raise Rejected("perm", "join the room first")
 
 
 def change(connection: Connection, id: str, values: Mapping[str, Any]) -> None:
     """See `giestack.chat.storage.Store.set_room`."""
-    key = _key(connection, id)
+    key = key_of_room(connection, id)
     if values:
         connection.execute(update(table).where(table.c.key == key).values(dict(values)))
