@@ -173,7 +173,7 @@ class ComposerTests(ViewCase):
             keys.press("Shift+Enter")
             keys.type("two")
             keys.press("Enter")
-            expect(last.locator("p")).to_have_text("one\ntwo", use_inner_text=True)
+            expect(last.locator("p").first).to_have_text("one\ntwo", use_inner_text=True)
             expect(text).to_have_value("")
             expect(text).to_be_focused()
             self.assertEqual(visit.calls("send"), [["ngs", "one\ntwo", None]])

@@ -49,8 +49,7 @@ export function createComposer(ctx, { sent, toLog }) {
     room = next;
     reply = edit = null;
     renderMode();
-    if (!room) return;
-    write(room.draft ?? "");
+    write(room?.draft ?? "");
     render();
   }
 

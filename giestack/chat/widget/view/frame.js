@@ -61,9 +61,11 @@ export function createFrame(ctx, windowTools = []) {
     node.classList.toggle("in-room", inRoom && Boolean(state.current));
     fallback.hidden = state.phase !== "online" || !state.transport || state.transport === "websocket";
     status.render();
-    if (here) return;
+    // Of who has logged out nothing stays behind the screen.
+    if (here && state.rooms.size) return;
     list.render();
     roomView.render();
+    if (here) return;
     if (wished && state.phase === "online") { const { room, message } = wished; wished = null; enter(room, message); }
     if (!ctx.narrow) choose();
   }

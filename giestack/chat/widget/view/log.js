@@ -33,7 +33,7 @@ export function createLog(ctx, actions) {
   function show(next) {
     room = next;
     nodes.clear();
-    list.replaceChildren();
+    for (const one of [top, list, bottom]) one.replaceChildren();
     atEnd = true;
     focused = null;
     hush();
@@ -76,7 +76,7 @@ export function createLog(ctx, actions) {
     renderTop(wants);
     rove();
     if (atEnd) scroller.scrollTop = scroller.scrollHeight;
-    else if (anchor?.node.isConnected) scroller.scrollTop += anchor.node.offsetTop - anchor.top;
+    else if (nodes.has(anchor?.key)) scroller.scrollTop += ends(nodes.get(anchor.key).node) - anchor.end;
     renderJump();
     settle();
   }
@@ -91,6 +91,7 @@ export function createLog(ctx, actions) {
       old.node.replaceWith(made);
       if (had) made.focus?.({ preventScroll: true });
     }
+    made.dataset.key = line.key;
     nodes.set(line.key, { node: made, seen: signature });
     return made;
   }
@@ -107,11 +108,14 @@ export function createLog(ctx, actions) {
     if (top.firstChild?.textContent !== words.textContent || top.firstChild?.nodeName !== words.nodeName) top.replaceChildren(words);
   }
 
-  // The line at the top edge and where it is, to be there again when something is put above it.
+  // The line at the top edge and where it ends, to be there again when something is put above it.
+  // Its upper part may change then; and a day goes on above what is put there.
   function anchored() {
-    for (const one of list.children) if (one.offsetTop + one.offsetHeight > scroller.scrollTop) return { node: one, top: one.offsetTop };
+    for (const one of list.children) if (!one.matches(".day,.new") && ends(one) > scroller.scrollTop) return { key: one.dataset.key, end: ends(one) };
     return null;
   }
+
+  const ends = (line) => line.offsetTop + line.offsetHeight;
 
   function renderJump() {
     jump.hidden = atEnd && room.atEnd !== false;

@@ -39,6 +39,7 @@ export function createRoomView(ctx, { back }) {
     if (room?.id !== shown) {
       shown = room?.id ?? null;
       drawn = "";
+      title.replaceChildren();
       log.show(room);
       composer.show(room);
       client.state.rooms.forEach((one) => log.people(one.id));
