@@ -1,4 +1,7 @@
-"""A real Chromium, Debian's own, driven by Playwright."""
+"""A real Chromium, Debian's own, driven by Playwright.
+
+It is the one without a window, which is a third of the work for a machine.
+"""
 
 import functools
 import os
@@ -58,9 +61,9 @@ def in_a_thread(test_method: Callable[[Any], None]) -> Callable[[Any], None]:
 @contextmanager
 def chromium(where: Elsewhere | None = None) -> Iterator[Browser]:
     """Start a browser, perhaps in another network; it ends with the block."""
-    program = shutil.which("chromium")
+    program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if program is None:
-        raise RuntimeError("Chromium is not installed (Debian: apt install chromium)")
+        raise RuntimeError("There is no Chromium (Debian: apt install chromium-headless-shell)")
     if where is not None:
         program = where.program(program)
     with sync_playwright() as playwright:
