@@ -1,9 +1,8 @@
 # Every target does its own set-up, says what it installs, and is quick the second time.
 
 python := .venv/bin/python
-neighbours := postgresql chromium docker.io iptables iproute2 busybox-static podman runc \
-  containernetworking-plugins docker-registry mmdebstrap nodejs \
-  node-ws
+neighbours := postgresql chromium-headless-shell docker.io iptables iproute2 busybox-static podman \
+  runc containernetworking-plugins docker-registry mmdebstrap nodejs node-ws
 
 .PHONY: demo demo-image test bench bench-sessions bench-spawners bench-chat soak fuzz lint clean
 
