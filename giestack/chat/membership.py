@@ -196,7 +196,7 @@ class Membership:
             return
         if client not in room.seats:
             around.people.enter(room.id, asker.participant.user)
-            client.send(batch(around.people.those_in(room.id)))
+            client.send(around.people.first(room.id))
         try:
             await around.hearing.follow(client, room, after)
         except Exception:

@@ -9,10 +9,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from giestack.chat.outlet import Batch, batch
 from giestack.chat.wire import Presence, User
 
 MOST_SHOWN = 200
 """People whose names are told."""
+
+FEW = 20
+"""Where there are no more people than that, whoever comes is told of those who are there now."""
 
 LEAVES_AFTER = 3_000
 """Milliseconds after which somebody who has no connection any more has left."""
@@ -29,6 +33,9 @@ class _Room:
     """One room: connections by person here, people by other nodes, and what was told of it.
 
     People of other nodes have the node's beat in which they were named last.
+
+    :ivar changed: whether there is something to tell here.
+    :ivar moved: whether there is something to tell other nodes.
     """
 
     here: Counter[str] = field(default_factory=Counter)
@@ -37,7 +44,9 @@ class _Room:
     elsewhere: dict[str, dict[str, tuple[User, int]]] = field(default_factory=dict)
     told: dict[str, User] = field(default_factory=dict)
     told_here: dict[str, User] = field(default_factory=dict)
+    first: Batch | None = None
     changed: bool = False
+    moved: bool = False
 
     def now_here(self) -> dict[str, User]:
         """Those who are here by this node, or have just left it."""
@@ -76,7 +85,7 @@ class People:
         room.here[user.id] += 1
         room.names[user.id] = user
         room.leaving.pop(user.id, None)
-        room.changed = True
+        room.changed = room.moved = True
 
     def leave(self, room_id: str, person: str, now: int) -> None:
         """A connection that had come in is there no more."""
@@ -98,6 +107,18 @@ class People:
             join=tuple(list(everybody.values())[:MOST_SHOWN]),
         )
 
+    def first(self, room_id: str) -> Batch:
+        """The same, ready to be sent.
+
+        In a crowd it is as it was for the first who has come since `changes` were told: what has
+        happened meanwhile is among the next ones. So a thousand who come back at once don't each
+        have a thousand put into words.
+        """
+        room = self._rooms.get(room_id, _Room())
+        if room.first is None or len(room.names) <= FEW:
+            room.first = batch(self.those_in(room_id))
+        return room.first
+
     def ids_in(self, room_id: str) -> frozenset[str]:
         """Ids of everybody in a room."""
         return frozenset(self._rooms.get(room_id, _Room()).everybody())
@@ -108,9 +129,9 @@ class People:
         for room_id, room in list(self._rooms.items()):
             for person in [one for one, when in room.leaving.items() if when <= now]:
                 del room.leaving[person], room.names[person]
-                room.changed = True
+                room.changed = room.moved = True
             if room.changed:
-                room.changed = False
+                room.changed, room.first = False, None
                 told = _difference(room_id, room.told, room.everybody())
                 room.told = room.everybody()
                 if told is not None:
@@ -126,6 +147,9 @@ class People:
         """For other nodes: room, who has come by this one and who has left since the last time."""
         found: list[tuple[str, Sequence[User], Sequence[str]]] = []
         for room_id, room in self._rooms.items():
+            if not room.moved:
+                continue
+            room.moved = False
             here = room.now_here()
             come = [user for one, user in here.items() if one not in room.told_here]
             left = [one for one in room.told_here if one not in here]

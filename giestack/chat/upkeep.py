@@ -103,10 +103,12 @@ class Upkeep:
         around.people.expire(around.now())
         for presence in around.people.changes(around.now()):
             room = around.rooms.find(presence.room)
-            if room is not None and room.hearers:
+            if room is not None and room.seats:
                 told = batch(presence)
-                for client in list(room.hearers):
-                    client.send(told)
+                # Also to those who are being sent what they have missed.
+                for client in list(room.seats):
+                    if not client.paused:
+                        client.send(told)
         self._nodes.changes()
 
     def _keep_house(self) -> Deferred[None]:

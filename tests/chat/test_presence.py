@@ -2,7 +2,8 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from giestack.chat.presence import LEAVES_AFTER, MOST_SHOWN, NAMED_AGAIN, NODE_EXPIRES, People
+from giestack.chat import wire
+from giestack.chat.presence import FEW, LEAVES_AFTER, MOST_SHOWN, NAMED_AGAIN, NODE_EXPIRES, People
 from giestack.chat.wire import Presence, User
 
 
@@ -61,6 +62,24 @@ class HereTests(SynchronousTestCase):
         self.assertEqual(self.people.changes(0), [Presence(room="r", count=MOST_SHOWN + 1)])
         first = self.people.those_in("r")
         self.assertEqual((first.count, len(first.join)), (MOST_SHOWN + 1, MOST_SHOWN))
+
+    def test_a_crowd_that_comes_at_once_is_put_into_words_once(self) -> None:
+        first = []
+        for number in range(3 * FEW):
+            self.people.enter("r", user(f"u{number}"))
+            first.append(self.people.first("r"))
+        told = [wire.ANSWERS.read(one.texts[0]) for one in first]
+        # Few are always told of all who are here now.
+        self.assertEqual([one.count for one in told[:FEW]], list(range(1, FEW + 1)))
+        self.assertEqual(len({id(one) for one in first[FEW:]}), 1)
+        # What is missing there comes with the next changes, which all are told.
+        self.assertLess(told[-1].count, 3 * FEW)
+        [changed] = self.people.changes(0)
+        self.assertEqual((changed.count, len(changed.join)), (3 * FEW, 3 * FEW))
+        later = self.people.first("r")
+        self.assertEqual(wire.ANSWERS.read(later.texts[0]), self.people.those_in("r"))
+        self.people.changes(1)
+        self.assertIs(self.people.first("r"), later)
 
     def test_nothing_grows_with_the_square(self) -> None:
         # D10: each of 500 who came was told to everybody.

@@ -6,10 +6,10 @@ from typing import Any
 from giestack.chat import wire
 from giestack.chat.chat import Chat
 from giestack.chat.rules import DAY_MS
-from giestack.chat.upkeep import HOUSEKEEPING
+from giestack.chat.upkeep import HOUSEKEEPING, TICK
 from giestack.database import DatabaseUnavailable
 from tests.chat.memory_store import MemoryStore
-from tests.chat.people import ALICE, FREE, ChatCase, RecordingOutlet
+from tests.chat.people import ALICE, BOB, CAROL, FREE, ChatCase, RecordingOutlet
 
 
 class OpeningTests(ChatCase):
@@ -58,6 +58,25 @@ class OpeningTests(ChatCase):
         self.come(ALICE, self.lobby).say(self.lobby, "hi")
         self.came(self.chat.stop())
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class PresenceTests(ChatCase):
+    def test_who_comes_while_somebody_catches_up(self) -> None:
+        bob = self.come(BOB, self.lobby)
+        bob.say(self.lobby, "hi")
+        bob.leave()
+        room = self.lobby
+        self.come(ALICE, room).leave()
+        alice, carol = self.come(ALICE), self.come(CAROL)
+        self.store.hold()
+        alice.ask(wire.Resume, rooms={room: 0})
+        self.tick(TICK)
+        alice.frames()
+        self.chat._around.people.enter(room, carol.hello().user)
+        self.tick(TICK)
+        self.assertTrue(self.store.holding)
+        [told] = [one for one in alice.frames() if isinstance(one, wire.Presence)]
+        self.assertEqual([one.id for one in told.join], ["id3"])
 
 
 class HouseTests(ChatCase):
