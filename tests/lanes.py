@@ -22,7 +22,7 @@ import time
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence, Set
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TextIO
 
@@ -145,6 +145,8 @@ class Unclaimed(TestSuite):
 
 def work(lane: int, folder: Path) -> int:
     """Be a lane; the exit status."""
+    if lane and os.geteuid() == 0:
+        _enter_network()
     names = takes(lane, modules(), needs_engine)
     result = TrialRunner(TreeReporter).run(Unclaimed(names, Claims(folder), sys.stdout))
     return 0 if result.wasSuccessful() else 1
@@ -164,7 +166,7 @@ class Lane:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                preexec_fn=partial(_begin, apart=number > 0 and os.geteuid() == 0),
+                preexec_fn=_end_with_parent,
             )
         self._output = path.open("rb")
         self._kept = b""
@@ -190,11 +192,17 @@ class Lane:
         return (self._kept + self._output.read()).decode(errors="replace")
 
 
-def _begin(*, apart: bool) -> None:
-    # Whoever is killed leaves no lanes behind.
+def _end_with_parent() -> None:
+    # SIGTERM: its own neighbours are to end with it, too.
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if apart:
-        new_network()
+
+
+def _enter_network() -> None:
+    """Be in a network that has a loopback, with an address of its link as cards have one."""
+    new_network()
+    command = ["ip", "-6", "address", "add", "fe80::1/64", "dev", "lo", "nodad"]
+    # A machine may have no IPv6.
+    subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
 
 
 # The account.

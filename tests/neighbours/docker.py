@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -256,6 +257,8 @@ def docker() -> Engine:
                 raise RuntimeError(
                     f"Only root may start a Docker engine; {VARIABLE}=unix:///… uses one that runs"
                 )
+            # It ends with the thread that has started it.
+            assert threading.current_thread() is threading.main_thread()
             sweep()
             engine = Dockerd()
             atexit.register(engine.end)

@@ -27,13 +27,13 @@ EATER = "echo 'MemoryError: no room for an array' >&2; exec program eat"
 class PageCase(ContainerCase):
     def setUp(self):
         super().setUp()
+        self.engine = docker()
+        self.assertTrue(self.engine.tools)
         self.elsewhere = Elsewhere(self)
 
     def begin(self, ends, **more):
         """A giestack, until the stack ``ends`` does."""
-        engine = docker()
-        self.assertTrue(engine.tools)
-        self.sessions = Containers(self, self.galaxy, engine, **more)
+        self.sessions = Containers(self, self.galaxy, self.engine, **more)
         # It can't outlive this thread.
         ends.callback(self.sessions.end_and_look)
         self.elsewhere.lead(self.sessions.port)
@@ -71,7 +71,7 @@ class StateTests(PageCase):
             self.begin(ends, profiles=profiles, settings={"memory": 160 * MB})
             self.sessions.until_open()
             # When nothing runs of it any more.
-            self.addCleanup(docker().api.ask, "DELETE", f"/images/{image}", force="1")
+            self.addCleanup(self.engine.api.ask, "DELETE", f"/images/{image}", force="1")
             alice, complaints = self.somebody(people, browser)
             self.show(alice, "slow")
             self.until(alice, re.compile(r"Fetching the image .* MB of \d+(\.\d)? MB"))
