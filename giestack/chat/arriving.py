@@ -144,7 +144,7 @@ class Arriving:
         around, client = self._around, asker.client
         assert client is not None
         for room in tuple(client.rooms):
-            around.people.leave(room.id, client.person, around.now())
+            around.people.leave(room.id, client.person, around.milliseconds())
             around.hearing.unfollow(client, room)
         participant = asker.participant
         participant.clients.discard(client)

@@ -83,6 +83,7 @@ class Chat:
         )
         around.configure(rules)
         self.requests = Requests(around)
+        self.requests.fairness.limit(bool(rules.rate))
         self._arriving = Arriving(around, preference)
         moderation = Moderation(around, self._arriving, self.requests.moderating)
         self.moderates = moderation.may
@@ -112,7 +113,7 @@ class Chat:
     @property
     def paused(self) -> int:
         """Connections that read too slowly now."""
-        return sum(one.client.paused for one in self.clients)
+        return len(self.hearing.slow)
 
     @property
     def people_here(self) -> int:
@@ -123,6 +124,7 @@ class Chat:
         """Go by other rules from now on; the rooms are made to be as they say."""
         rooms_changed = rules.rooms != self._around.rules.rooms
         self._around.configure(rules)
+        self.requests.fairness.limit(bool(rules.rate))
         for conversation in self.clients:
             if conversation.asker is not None:
                 self._arriving.judge_again(conversation.asker)

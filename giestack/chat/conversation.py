@@ -137,7 +137,7 @@ class ChatConversation:
         """The connection has ended."""
         self.client.gone = True
         self._waiting.clear()
-        self.client.wake()
+        self._hearing.gone(self.client)
         self._left(self)
 
     def _work(self) -> None:

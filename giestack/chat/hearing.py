@@ -11,11 +11,17 @@ from giestack.chat.fanout import Fanout
 from giestack.chat.outlet import batch
 from giestack.chat.rooms import RING, Heard, Room, batch_for, heard
 from giestack.chat.storage import Store
-from giestack.chat.wire import Gap
+from giestack.chat.wire import CLOSE_TOO_SLOW, Gap
 from giestack.database import DatabaseUnavailable
 
 AT_ONCE = 32 * 1024
 """Bytes that are sent to somebody who catches up, before they have to have read them."""
+
+KEPT = 256 * 1024
+"""Bytes that are kept of what was looked up for somebody who reads slowly."""
+
+SLOW = 30
+"""Looks at who reads too slowly, one a second, after which they are sent away."""
 
 
 class Hearing:
@@ -25,6 +31,7 @@ class Hearing:
     sent what it has missed from what is at hand, or from the store. What is missing of a room
     here, because another node has stored it, is fetched first.
 
+    :ivar slow: who does not read now, and how many looks at them have found that.
     :ivar gaps: how often somebody had missed too much to be sent it.
     """
 
@@ -34,6 +41,7 @@ class Hearing:
         self._store = store
         self._fanout = fanout
         self._fetching: dict[Room[Client], int] = {}
+        self.slow: dict[Client, int] = {}
         self.gaps = 0
 
     def happened(self, room: Room[Client], event: Heard) -> None:
@@ -97,6 +105,7 @@ class Hearing:
     def pause(self, client: Client) -> None:
         """The client reads too slowly: keep in mind what it has got, and send it no more."""
         client.paused = True
+        self.slow[client] = 0
         for room in client.rooms:
             if room.hearers.pop(client, 0) is None:
                 client.behind[room] = self._fanout.sent(room)
@@ -104,11 +113,24 @@ class Hearing:
     def resume(self, client: Client) -> None:
         """The client reads again."""
         client.paused = False
+        self.slow.pop(client, None)
         client.wake()
         for room in tuple(client.behind):
             if room not in client.catching_up:
                 catching_up = Deferred.fromCoroutine(self._caught_up(client, room))
                 catching_up.addErrback(self._not_caught_up, client)
+
+    def gone(self, client: Client) -> None:
+        """The client is there no more."""
+        self.slow.pop(client, None)
+        client.wake()
+
+    def look_at_the_slow(self) -> None:
+        """Send those away who have not read for too long; to be called once a second."""
+        for client, looks in tuple(self.slow.items()):
+            self.slow[client] = looks + 1
+            if looks >= SLOW:
+                client.close(CLOSE_TOO_SLOW, "did not read for too long")
 
     def _not_caught_up(self, failure: Failure, client: Client) -> None:
         if failure.check(DatabaseUnavailable) is None:
@@ -137,6 +159,8 @@ class Hearing:
                 one.callback(came)
 
     async def _catch_up(self, client: Client, room: Room[Client]) -> None:
+        kept: Sequence[Heard] = ()
+        changes = room.changes
         while not client.gone and room in client.behind:
             if client.paused:
                 await client.readable()
@@ -150,7 +174,14 @@ class Hearing:
                     # There is no such number.
                     client.behind[room] = room.last
                 continue
-            missed = await self._missed(room, after)
+            missed: Sequence[Heard] | None = kept
+            if not kept or changes != room.changes:
+                changes = room.changes
+                missed = await self._missed(room, after)
+                if changes != room.changes:
+                    # What was looked up is not any more what it says.
+                    continue
+            kept = ()
             if client.gone or client.paused or client.behind.get(room) != after:
                 continue
             if missed is None:
@@ -158,9 +189,11 @@ class Hearing:
                 client.send(batch(Gap(room=room.id, from_=after + 1, to=room.last)))
                 client.behind[room] = room.last
             elif missed:
-                some = _portion(missed)
+                some = _portion(missed, AT_ONCE)
                 client.send(batch_for(client.person, some))
                 client.behind[room] = some[-1].seq
+                # What is not sent yet need not be asked for again, unless that is much.
+                kept = _portion(missed[len(some) :], KEPT)
             elif after == room.last:
                 del client.behind[room]
                 room.hearers[client] = None
@@ -178,11 +211,11 @@ class Hearing:
         return [heard(event) for event in page.events if event.seq <= last]
 
 
-def _portion(events: Sequence[Heard]) -> Sequence[Heard]:
-    """As many as are sent at once; one at least."""
+def _portion(events: Sequence[Heard], most: int) -> Sequence[Heard]:
+    """As many as have so many bytes; one at least."""
     size = 0
     for number, event in enumerate(events):
         size += len(event.text)
-        if size > AT_ONCE:
+        if size > most:
             return events[: max(number, 1)]
     return events

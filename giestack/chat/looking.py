@@ -1,5 +1,7 @@
 """What people look for: history, search, rooms, each other; and how far they have read."""
 
+from collections.abc import Sequence
+
 from giestack.chat.client import Asker, Client
 from giestack.chat.outlet import batch
 from giestack.chat.rooms import muted
@@ -7,6 +9,7 @@ from giestack.chat.storage import Rejected
 from giestack.chat.surroundings import Surroundings
 from giestack.chat.wire import (
     MOST_EVENTS,
+    Event,
     Export,
     Hist,
     Marked,
@@ -19,6 +22,18 @@ from giestack.chat.wire import (
 
 LONGEST_SEARCH = 200
 MOST_FOUND = 50
+MOST_BYTES = 256 * 1024
+"""Bytes of text in a page of events, about."""
+
+
+def fitting(events: Sequence[Event], *, newest: bool) -> tuple[Event, ...]:
+    """As many of some events as fit into an answer, from one end; one at least."""
+    size = 0
+    for number, event in enumerate(reversed(events) if newest else events):
+        size += len(getattr(event, "text", "").encode())
+        if size > MOST_BYTES and number:
+            return tuple(events[-number:] if newest else events[:number])
+    return tuple(events)
 
 
 class Looking:
@@ -38,7 +53,8 @@ class Looking:
         page = await around.store.events(
             room.id, after=asked.after, before=asked.before, limit=asked.limit
         )
-        return Ok(id=asked.id, events=page.events, more=page.more)
+        events = fitting(page.events, newest=asked.after is None)
+        return Ok(id=asked.id, events=events, more=page.more or len(events) < len(page.events))
 
     async def search(self, asker: Asker, asked: Search) -> Ok:
         """Messages by their words."""
@@ -106,8 +122,7 @@ class Looking:
         """Tell a person's clients, but for the one that has asked for it."""
         rooms, participant = self._around.rooms, self._around.participants.get(person)
         room, told = rooms.find(marked.room), batch(marked)
-        if room is None or participant is None:
-            return
-        for client in participant.clients:
-            if client is not but and rooms.shows(room.kind, impersonated=client.impersonated):
+        kind = "dm" if room is None else room.kind
+        for client in participant.clients if participant else ():
+            if client is not but and rooms.shows(kind, impersonated=client.impersonated):
                 client.send(told)

@@ -12,6 +12,9 @@ from giestack.chat.wire import Create, Join, Leave, Ok, Resume, Room, RoomState
 MOST_ROOMS = 500
 """Rooms that one person may have joined."""
 
+MOST_REFUSED = 100
+"""Rooms that are looked up for one request though there are none that one may know of."""
+
 LONGEST_NAME = 80
 
 
@@ -40,8 +43,11 @@ class Membership:
     async def resume(self, asker: Asker, asked: Resume) -> Ok:
         """Hear rooms from where one was; public ones that one has not joined are joined."""
         around = self._around
-        refused = []
+        refused: list[str] = []
         for room_id, seq in asked.rooms.items():
+            if len(refused) >= MOST_REFUSED and room_id not in asker.standing.joined:
+                refused.append(room_id)
+                continue
             try:
                 if room_id not in asker.standing.joined or around.rooms.find(room_id) is None:
                     state = await around.store.state(asker.person, room_id)
@@ -147,7 +153,7 @@ class Membership:
     def unseat(self, client: Client, room: KnownRoom[Client]) -> None:
         """A client hears a room no more."""
         if client in room.seats:
-            self._around.people.leave(room.id, client.person, self._around.now())
+            self._around.people.leave(room.id, client.person, self._around.milliseconds())
             self._around.hearing.unfollow(client, room)
 
     def shown(self, asker: Asker, state: RoomState) -> RoomState:

@@ -92,7 +92,7 @@ class Nodes:
             self._log.warn("another node said something odd: {kind}", kind=signal.kind)
 
     def _signalled(self, signal: Signal) -> None:
-        people, now, body = self._around.people, self._around.now(), signal.body
+        people, now, body = self._around.people, self._around.milliseconds(), signal.body
         if signal.kind == "hello":
             self.beat()
         elif signal.kind == "bye":

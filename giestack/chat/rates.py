@@ -3,6 +3,7 @@
 Only those who did something lately are remembered.
 """
 
+from collections import Counter
 from collections.abc import Hashable
 from math import ceil, inf
 
@@ -90,6 +91,30 @@ class SlowMode:
             until = min(self._next.get(key), now + seconds) if wait else now + seconds
             self._next.set(key, until, now)
         return wait
+
+
+class UnderWay:
+    """How much of each key is under way at once: ``most`` at most."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._under_way: Counter[Hashable] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._under_way)
+
+    def begin(self, key: Hashable) -> bool:
+        """Count one more; False where it is one too many, and then it is not counted."""
+        if self._under_way[key] >= self._most:
+            return False
+        self._under_way[key] += 1
+        return True
+
+    def end(self, key: Hashable) -> None:
+        """One is over."""
+        self._under_way[key] -= 1
+        if not self._under_way[key]:
+            del self._under_way[key]
 
 
 def _in_ms(seconds: float) -> int:

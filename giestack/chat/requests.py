@@ -6,6 +6,7 @@ from typing import Any
 from giestack.chat import wire
 from giestack.chat.choosing import Choosing
 from giestack.chat.client import Asker
+from giestack.chat.fairness import Fairness
 from giestack.chat.impersonation import impersonation
 from giestack.chat.looking import Looking
 from giestack.chat.membership import Membership
@@ -20,6 +21,9 @@ Carry = Callable[[Asker, Any], Awaitable[wire.Ok]]
 IN_ORDER = (wire.Join, wire.Leave, wire.Create, wire.Resume, wire.Prefs)
 """Requests that are over before the next one of the same client is looked at."""
 
+LOOKING = (wire.Hist, wire.Search, wire.Export, wire.Rooms, wire.People)
+"""Requests that have the store look for much."""
+
 _UNAVAILABLE = "The chat can't be reached right now; nothing was stored. Please try again."
 
 
@@ -28,6 +32,7 @@ class Requests:
 
     :ivar refused: how many were not carried out, by code.
     :ivar done: how many were, by name of the frame.
+    :ivar fairness: how much people may ask for.
     """
 
     def __init__(self, around: Surroundings) -> None:
@@ -37,6 +42,7 @@ class Requests:
         self.membership = Membership(around)
         self.moderating = Moderating(around)
         self.choosing = Choosing(around)
+        self.fairness = Fairness(around.seconds)
         self.refused: dict[str, int] = {}
         self.done: dict[str, int] = {}
         self._carry: dict[type, Carry] = {
@@ -66,14 +72,23 @@ class Requests:
         here: so requests of one client are carried out in the order they came in.
         """
         try:
-            await self.room_known(asker, getattr(request, "room", None))
-            ok = await self._carry[type(request)](asker, request)
+            return await self.carried(asker, request)
         except Rejected as rejected:
             if asker.standing.impersonated and rejected.code == "perm":
                 await self._denied(asker, request)
             return self.err(request.id, rejected.code, rejected.message, rejected.retry_ms)
         except DatabaseUnavailable:
             return self.err(request.id, "server", _UNAVAILABLE, 2000)
+
+    async def carried(self, asker: Asker, request: wire.Request) -> wire.Ok:
+        """Carry out a request; raises `Rejected` and `DatabaseUnavailable`."""
+        with self.fairness.asking(asker.person.id):
+            await self._room_known(asker, getattr(request, "room", None))
+            if isinstance(request, LOOKING):
+                async with self.fairness.looking(asker):
+                    ok = await self._carry[type(request)](asker, request)
+            else:
+                ok = await self._carry[type(request)](asker, request)
         name = type(request).__name__.lower()
         self.done[name] = self.done.get(name, 0) + 1
         return ok
@@ -99,7 +114,7 @@ class Requests:
         self.refused[code] = self.refused.get(code, 0) + 1
         return wire.Err(id=request_id, code=code, message=message, retry_ms=retry_ms)
 
-    async def room_known(self, asker: Asker, room_id: str | None) -> None:
+    async def _room_known(self, asker: Asker, room_id: str | None) -> None:
         """Have a room at hand that somebody has joined and nobody was in for long."""
         around = self._around
         if room_id in asker.standing.joined and around.rooms.find(room_id) is None:

@@ -16,6 +16,9 @@ C = TypeVar("C", bound=Hashable)
 RING = 200
 """Events of a room that are kept at hand; who has missed more than that is told of a gap."""
 
+RING_BYTES = 256 * 1024
+"""Bytes of JSON that they have, about; what is more has to be asked of the store."""
+
 NO_ROOM = "There is no such room."
 
 
@@ -66,6 +69,8 @@ class Room(Generic[C]):
 
     :ivar last: number of the last event that went out.
     :ivar hearers: clients that have got everything up to `last`, in the order of coming.
+    :ivar changes: counts how often something that went out became something else.
+    :ivar resting: whether nobody has asked for it since the last look.
     :ivar seats: all clients that have subscribed, also those that are behind.
     """
 
@@ -78,7 +83,10 @@ class Room(Generic[C]):
     last: int = 0
     hearers: dict[C, None] = field(default_factory=dict)
     seats: set[C] = field(default_factory=set)
-    _recent: deque[Heard] = field(default_factory=lambda: deque(maxlen=RING))
+    changes: int = 0
+    resting: bool = False
+    _recent: deque[Heard] = field(default_factory=deque)
+    _recent_bytes: int = 0
     _early: dict[int, Heard] = field(default_factory=dict)
 
     def accept(self, one: Heard) -> list[Heard]:
@@ -93,16 +101,23 @@ class Room(Generic[C]):
         while (next_one := self._early.pop(self.last + 1, None)) is not None:
             self.last += 1
             if next_one.changes:
-                self._recent.clear()
-            self._recent.append(next_one)
+                self.rest()
+            self._keep(next_one)
             out.append(next_one)
         return out
+
+    def _keep(self, one: Heard) -> None:
+        recent = self._recent
+        recent.append(one)
+        self._recent_bytes += len(one.text)
+        while len(recent) > RING or self._recent_bytes > RING_BYTES:
+            self._recent_bytes -= len(recent.popleft().text)
 
     def skip_to(self, seq: int) -> None:
         """There is nothing to come up to a number."""
         if seq > self.last:
             self.last = seq
-            self._recent.clear()
+            self.rest()
             for early in [one for one in self._early if one <= seq]:
                 del self._early[early]
 
@@ -121,8 +136,10 @@ class Room(Generic[C]):
         return [self._recent[index] for index in range(-count, 0)]
 
     def rest(self) -> None:
-        """Keep nothing at hand: nobody is here, or some of it was forgotten for its age."""
+        """Keep nothing at hand: nobody is here, or some of it is not any more what it was."""
         self._recent.clear()
+        self._recent_bytes = 0
+        self.changes += 1
 
 
 @dataclass(slots=True)
@@ -158,13 +175,29 @@ class Rooms(Generic[C]):
 
     def find(self, room: str) -> Room[C] | None:
         """A room by its id, if it is known here."""
-        return self._rooms.get(room)
+        found = self._rooms.get(room)
+        if found is not None:
+            found.resting = False
+        return found
+
+    def forget_resting(self) -> None:
+        """Forget rooms that nobody hears or has asked for since this was called last.
+
+        Whoever asks for one again has to look it up.
+        """
+        for room in tuple(self._rooms.values()):
+            if room.seats:
+                continue
+            if room.resting:
+                del self._rooms[room.id]
+            room.resting = True
 
     def know(self, state: RoomState) -> Room[C]:
         """Take in how a room is; its events are counted on from ``last`` where it is new."""
         room = self._rooms.get(state.id)
         if room is None:
             room = self._rooms[state.id] = Room(state.id, state.name, state.kind, last=state.last)
+        room.resting = False
         room.name, room.persistent = state.name, state.persistent
         room.locked, room.slow = state.locked, state.slow
         return room
@@ -192,7 +225,7 @@ class Rooms(Generic[C]):
 
     def readable(self, who: Standing, room_id: str) -> Room[C]:
         """A room that somebody has joined, to read in it."""
-        room = self._rooms.get(room_id)
+        room = self.find(room_id)
         if room is None or room_id not in who.joined:
             if room is not None and room.kind == "public":
                 raise Rejected("perm", "Join the room first.")

@@ -89,6 +89,10 @@ class Surroundings:
     filter: WordFilter = field(default_factory=WordFilter)
     looks: Looks = field(default_factory=Looks)
 
+    def milliseconds(self) -> int:
+        """The same as `seconds`, for who is here: nobody stays because a clock was set."""
+        return round(self.seconds() * 1000)
+
     def configure(self, rules: Rules) -> None:
         """Go by other rules from now on."""
         self.rules = rules

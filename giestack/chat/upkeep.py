@@ -42,6 +42,7 @@ class Upkeep:
         self._clock = clock
         self._ending = False
         self._opening: Any = None
+        self._persisted: tuple[str, ...] | None = None
         self._repeated = [
             self._every(TICK, self._tick),
             self._every(BEAT, nodes.beat),
@@ -96,12 +97,15 @@ class Upkeep:
         Deferred.fromCoroutine(self._persist()).addErrback(self._later_perhaps)
 
     async def _persist(self) -> None:
-        await self._around.store.persist(self._around.rules.rooms)
+        rooms = self._around.rules.rooms
+        await self._around.store.persist(rooms)
+        self._persisted = rooms
 
     def _tick(self) -> None:
         around = self._around
-        around.people.expire(around.now())
-        for presence in around.people.changes(around.now()):
+        around.hearing.look_at_the_slow()
+        around.people.expire(around.milliseconds())
+        for presence in around.people.changes(around.milliseconds()):
             room = around.rooms.find(presence.room)
             if room is not None and room.seats:
                 told = batch(presence)
@@ -116,6 +120,10 @@ class Upkeep:
 
     async def _kept_house(self) -> None:
         around = self._around
+        around.rooms.forget_resting()
+        if self._persisted != around.rules.rooms:
+            # The store was out of reach when they became others.
+            await self._persist()
         await self._requests.moderating.refresh()
         before = around.rules.keeps_from(around.now())
         if before is not None:

@@ -61,7 +61,8 @@ class Visits:
         try:
             asker = self._by_conn(visitor, conn) if conn else await self._asker(visitor)
         except Rejected as rejected:
-            return self._requests.err(request.id, rejected.code, rejected.message)
+            why = rejected.code, rejected.message, rejected.retry_ms
+            return self._requests.err(request.id, *why)
         except DatabaseUnavailable:
             return self._requests.err(request.id, "server", "Please try again.", 2000)
         return await self._requests.answer(asker, request)
@@ -71,14 +72,16 @@ class Visits:
             asker = one.asker
             if asker is None or one.client.conn != conn:
                 continue
-            if asker.identity.session_key == visitor.session_key:
+            known = asker.identity
+            if (known.session_key, known.user_id) == (visitor.session_key, visitor.user_id):
                 return asker
         raise LookupError("there is no such event stream")
 
     async def _asker(self, visitor: Identity) -> Asker:
         self._is_open()
         try:
-            return await self._arriving.asker(visitor)
+            with self._requests.fairness.waiting(visitor.encoded_id):
+                return await self._arriving.asker(visitor)
         except NotWelcome as why:
             raise Rejected("perm", f"You can't take part: {why.reason}.") from None
 
@@ -93,8 +96,7 @@ class Visits:
     ) -> Page:
         asker = await self._asker(visitor)
         request = wire.Hist(id=0, room=room, after=after, before=before, limit=limit)
-        await self._requests.room_known(asker, room)
-        ok = await self._requests.looking.hist(asker, request)
+        ok = await self._requests.carried(asker, request)
         return Page(ok.events or (), more=ok.more)
 
     def exported(self, visitor: Identity, room: str | None, after: int | None) -> Deferred[Page]:
@@ -106,7 +108,8 @@ class Visits:
         person = await self._person(visitor)
         if visitor.impersonated_by is not None:
             raise Rejected("perm", "An administrator who acts as a user may not export.")
-        return await self._around.store.export(person, room, after, wire.MOST_EVENTS)
+        async with self._requests.fairness.turn(person.id):
+            return await self._around.store.export(person, room, after, wire.MOST_EVENTS)
 
     def about(self, visitor: Identity) -> Deferred[About]:
         """What a visitor is to the chat."""
@@ -125,7 +128,8 @@ class Visits:
 
     async def _person(self, visitor: Identity) -> Person:
         self._is_open()
-        return await self._arriving.person(visitor)
+        with self._requests.fairness.waiting(visitor.encoded_id):
+            return await self._arriving.person(visitor)
 
     def _is_open(self) -> None:
         if not self._ready():
@@ -137,6 +141,7 @@ class Visits:
 
     async def _choose(self, visitor: Identity, prefs: wire.Prefs) -> wire.Choices:
         asker = self._arriving.outsider(visitor, await self._person(visitor))
-        ok = await self._requests.choosing.prefs(asker, prefs)
+        with self._requests.fairness.asking(asker.person.id):
+            ok = await self._requests.choosing.prefs(asker, prefs)
         assert ok.prefs is not None
         return ok.prefs

@@ -64,7 +64,7 @@ class OrderTests(ChatCase):
         alice.frames()
         self.store.hold()
         for number in range(conversation.MOST_AT_ONCE + 10):
-            alice.raw(b'{"t":"hist","id":%d,"room":"%b"}' % (number, self.lobby_id))
+            alice.raw(b'{"t":"read","id":%d,"room":"%b","seq":0}' % (number, self.lobby_id))
         self.assertEqual(self.store.holding, conversation.MOST_AT_ONCE)
         self.store.release()
         self.assertEqual(len(alice.frames()), conversation.MOST_AT_ONCE + 10)

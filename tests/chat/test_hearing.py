@@ -1,11 +1,13 @@
 """Everybody gets everything, in order, once: also who reads slowly, and what others stored."""
 
 from dataclasses import replace
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from giestack.chat import wire
 from giestack.chat.client import TRY_LATER
+from giestack.chat.hearing import SLOW
 from giestack.chat.rooms import RING
 from giestack.chat.rules import DAY_MS
 from giestack.chat.storage import Page
@@ -92,6 +94,55 @@ class SlowReaderTests(HearingCase):
         frames = again.frames()
         self.assertEqual([f.seq for f in frames if isinstance(f, wire.Message)], list(range(1, 51)))
         self.assertIsInstance(frames[-1], wire.Ok)
+
+    def test_sent_away_after_a_while(self) -> None:
+        self.alice.conversation.pause()
+        self.assertEqual(self.chat.paused, 1)
+        for _ in range(SLOW):
+            self.tick(1)
+        self.assertIsNone(self.alice.closed)
+        self.tick(1)
+        self.assertEqual(self.alice.closed, (wire.CLOSE_TOO_SLOW, "did not read for too long"))
+        self.alice.leave()
+        self.assertEqual(self.chat.paused, 0)
+
+    def test_what_was_looked_up_is_not_asked_for_again(self) -> None:
+        self.alice.leave()
+        self.say(50, "x" * 4000)
+        self.bob.ask(wire.Edit, room=self.room, ref=1, text="so nothing is at hand")
+        again, asked = self.come(ALICE), 0
+        events = self.store.events
+
+        def counting(*arguments: Any, **more: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            return events(*arguments, **more)
+
+        self.patch(self.store, "events", counting)
+        again.ask(wire.Resume, rooms={self.room: 0})
+        self.assertEqual(self.seqs(again), list(range(1, 52)))
+        self.assertEqual(asked, 1)
+
+    def test_changed_while_it_waits(self) -> None:
+        self.alice.leave()
+        self.say(30, "x" * 4000)
+        self.bob.ask(wire.Edit, room=self.room, ref=1, text="so nothing is at hand")
+        again = self.come(ALICE)
+        real = again.outlet.send
+
+        def full(batch: object) -> None:
+            real(batch)
+            again.conversation.pause()
+
+        again.outlet.send = full
+        again.raw(b'{"t":"resume","id":"r","rooms":{"%b":0}}' % self.room.encode())
+        again.conversation.resume()
+        self.bob.ask(wire.Del, room=self.room, ref=30)
+        for _ in range(20):
+            again.conversation.resume()
+        found = {one.seq: one for one in again.events()}
+        self.assertEqual(list(found), list(range(1, 33)))
+        self.assertEqual((found[30].text, found[30].deleted), ("", True))
 
     def test_the_store_is_down_while_it_catches_up(self) -> None:
         self.alice.conversation.pause()

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from giestack.chat import wire
+from giestack.chat.looking import MOST_BYTES, fitting
 from tests.chat.people import ALICE, BOB, CAROL, FREE, ChatCase, identity
 
 
@@ -30,6 +31,24 @@ class HistoryTests(LookingCase):
         self.assertEqual(self.seqs(before=3), ([1, 2], False))
         self.assertEqual(self.seqs(after=8), ([9, 10], False))
         self.assertEqual(self.seqs(after=2, limit=2), ([3, 4], True))
+
+    def test_no_more_than_a_page_may_have(self) -> None:
+        text = "\N{PILE OF POO}" * 4000
+        for _ in range(40):
+            self.bob.say(self.room, text)
+        last = 50
+        seqs, more = self.seqs(limit=100)
+        self.assertEqual((seqs[-1], more), (last, True))
+        self.assertLessEqual(len(seqs) * len(text.encode()), MOST_BYTES)
+        found = seqs
+        while more:
+            seqs, more = self.seqs(before=found[0], limit=100)
+            found = seqs + found
+        self.assertEqual(found, list(range(1, last + 1)))
+        seqs, more = self.seqs(after=20, limit=100)
+        self.assertEqual((seqs[0], more), (21, True))
+        one = [wire.Message(room="r", seq=1, ts=1, user="a", name="a", text="x" * MOST_BYTES * 2)]
+        self.assertEqual(len(fitting(one, newest=True)), 1)
 
     def test_what_is_asked_wrongly(self) -> None:
         for fields in ({"limit": 0}, {"limit": 101}, {"before": 3, "after": 1}):

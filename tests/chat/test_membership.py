@@ -84,6 +84,24 @@ class JoinTests(ChatCase):
         self.tick()
         self.assertEqual([one.seq for one in alice.events()], [answered[0] + 1])
 
+    def test_so_many_rooms_that_are_none(self) -> None:
+        alice = self.come(ALICE, self.lobby)
+        looks: list[str] = []
+        state = self.store.state
+
+        def counting(person: Any, room: str) -> Any:
+            looks.append(room)
+            return state(person, room)
+
+        self.patch(self.store, "state", counting)
+        rooms = {f"r{number}": 0 for number in range(5000)}
+        ok = alice.ask(wire.Resume, rooms={**rooms, self.lobby: 0})
+        self.assertEqual(ok.refused, tuple(rooms))
+        self.assertEqual(len(looks), membership.MOST_REFUSED)
+        self.assertIsInstance(alice.say(self.lobby, "hi"), wire.Ok)
+        self.tick()
+        self.assertEqual(len(alice.events()), 1)
+
     def test_who_is_there(self) -> None:
         bob = self.come(BOB, self.lobby)
         self.tick(1)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from giestack.chat.rates import Rates, SlowMode
+from giestack.chat.rates import Rates, SlowMode, UnderWay
 
 START = 1_800_000_000.0
 STEPS = st.lists(st.floats(0, 5), max_size=60)
@@ -81,6 +81,18 @@ class RateTests(SynchronousTestCase):
             if wait:
                 self.assertLessEqual(wait, 1000 / rate + 1)
                 self.assertEqual(rates.wait("a", now + wait / 1000), 0)
+
+
+class UnderWayTests(SynchronousTestCase):
+    def test_so_many_at_once(self) -> None:
+        under_way = UnderWay(2)
+        self.assertEqual([under_way.begin("a") for _ in range(3)], [True, True, False])
+        self.assertTrue(under_way.begin("b"))
+        under_way.end("a")
+        self.assertTrue(under_way.begin("a"))
+        for key in ("a", "a", "b"):
+            under_way.end(key)
+        self.assertEqual(len(under_way), 0)
 
 
 class SlowModeTests(SynchronousTestCase):

@@ -5,7 +5,18 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.chat import wire
-from giestack.chat.rooms import RING, Heard, Room, Rooms, Standing, batch_for, heard, muted, shown
+from giestack.chat.rooms import (
+    RING,
+    RING_BYTES,
+    Heard,
+    Room,
+    Rooms,
+    Standing,
+    batch_for,
+    heard,
+    muted,
+    shown,
+)
 from giestack.chat.storage import Person, Rejected, Sanction
 from giestack.chat.wire import FOR_EVER, RoomState
 
@@ -56,6 +67,17 @@ class RoomTests(SynchronousTestCase):
     def test_in_whatever_order_they_come(self, order: list[int], again: list[int]) -> None:
         self.setUp()
         self.assertEqual(self.accepted(*order[:10], *again, *order), list(range(1, 30)))
+
+    def test_no_more_bytes_than_are_kept(self) -> None:
+        text = b"x" * 16_000
+        for seq in range(1, 101):
+            self.room.accept(Heard(seq, text))
+        most = RING_BYTES // len(text)
+        self.assertEqual(len(self.room.missed(100 - most) or ()), most)
+        self.assertIsNone(self.room.missed(100 - most - 1))
+        self.room.rest()
+        self.room.accept(Heard(101, text))
+        self.assertEqual(len(self.room.missed(100) or ()), 1)
 
     def test_what_was_missed(self) -> None:
         self.accepted(*range(1, RING + 11))
@@ -154,3 +176,16 @@ class MayTests(SynchronousTestCase):
             states = shown([PUBLIC, HIDDEN], actor, self.rooms)
             self.assertEqual(len(states), 2 if hidden else 1)
         self.assertRaises(Rejected, self.rooms.moderates, actor)
+
+
+class RestTests(SynchronousTestCase):
+    def test_rooms_that_nobody_asks_for(self) -> None:
+        rooms: Rooms[str] = Rooms()
+        heard_, asked, _ = (rooms.know(RoomState(id=id, name=id, kind="public")) for id in "abc")
+        heard_.seats.add("client")
+        rooms.forget_resting()
+        self.assertIs(rooms.find("b"), asked)
+        rooms.forget_resting()
+        self.assertEqual([room.id for room in rooms], ["a", "b"])
+        rooms.forget_resting()
+        self.assertEqual([room.id for room in rooms], ["a"])

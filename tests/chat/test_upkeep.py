@@ -80,6 +80,43 @@ class PresenceTests(ChatCase):
 
 
 class HouseTests(ChatCase):
+    def test_rooms_that_could_not_be_changed_are_later(self) -> None:
+        self.store.down = "gone"
+        self.chat.configure(replace(FREE, rooms=("Lobby", "NGS")))
+        self.store.down = None
+        self.clock.advance(HOUSEKEEPING)
+        names = [room.name for room in self.come(ALICE).hello().rooms]
+        self.assertEqual(names, ["Lobby", "NGS"])
+
+    def test_rooms_that_nobody_is_in_are_not_kept(self) -> None:
+        alice, bob = self.come(ALICE), self.come(BOB)
+        room = alice.ask(wire.Create, name="one of many").room.id
+        bob.ask(wire.Join, room=room)
+        alice.leave()
+        bob.leave()
+        alice, bob = self.come(ALICE), self.come(BOB)
+        for _ in range(3):
+            self.clock.advance(HOUSEKEEPING)
+        self.assertIsNone(self.chat._around.rooms.find(room))
+        self.assertIsInstance(alice.say(room, "still there?"), wire.Ok)
+        other = self.come(ALICE)
+        other.frames()
+        bob.ask(wire.Read, room=room, seq=1)
+        self.assertIsInstance(bob.ask(wire.Resume, rooms={room: 0}), wire.Ok)
+        self.assertEqual(self.texts(bob.frames()), ["still there?"])
+
+    def test_who_has_left_does_not_stay_because_a_clock_was_set(self) -> None:
+        alice, bob = self.come(ALICE, self.lobby), self.come(BOB, self.lobby)
+        self.tick(TICK)
+        bob.frames()
+        alice.leave()
+        now = self.now
+        self.chat._around.now = lambda: now() - 3_600_000
+        for _ in range(5):
+            self.tick(TICK)
+        [told] = [one for one in bob.frames() if isinstance(one, wire.Presence)]
+        self.assertEqual(told.leave, ("id1",))
+
     def test_what_is_too_old_is_forgotten(self) -> None:
         alice = self.come(ALICE, self.lobby)
         alice.say(self.lobby, "old")

@@ -46,6 +46,11 @@ class RequestTests(ChatCase):
         for name in (conn, "nothing"):
             self.failureResultOf(self.chat.answer(ALICE, self.say(), name), LookupError)
 
+    def test_nor_for_that_of_another_user_of_the_same_session(self) -> None:
+        conn = self.come(ALICE).hello().conn
+        other = identity(2, "bob", session=ALICE.session_key)
+        self.failureResultOf(self.chat.answer(other, self.say(), conn), LookupError)
+
     def test_what_is_refused(self) -> None:
         self.assert_refused(self.answer(b"?"), "bad")
         self.store.down = "gone"
