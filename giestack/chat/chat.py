@@ -181,7 +181,7 @@ class Chat:
         if not isinstance(visitor, Identity):
             outlet.close(wire.CLOSE_NOT_LOGGED_IN, "not logged in")
             return None
-        if self._ending or not self.ready:
+        if self._ending or not (self.ready or self._upkeep.opening):
             outlet.close(*(_RESTART if self._ending else _LATER))
             return None
         rules = self._around.rules
@@ -208,6 +208,10 @@ class Chat:
         self, visitor: Identity, conversation: ChatConversation, greet: Greet
     ) -> None:
         client = conversation.client
+        if not self.ready:
+            await self._upkeep.tried()
+            if not self.ready:
+                raise NotWelcome(*_LATER)
         asker, hello = await self._arriving.arrive(visitor, client)
         conversation.asker = asker
         if not client.gone:

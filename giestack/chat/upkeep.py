@@ -21,6 +21,9 @@ TICK = 1.0
 HOUSEKEEPING = 60.0
 """Seconds between two looks at sanctions and at what is too old to keep."""
 
+OPENING = 4.0
+"""Seconds for which those who come wait for the store that is being opened."""
+
 _OPEN_AGAIN = 5.0
 
 
@@ -42,6 +45,7 @@ class Upkeep:
         self._clock = clock
         self._ending = False
         self._opening: Any = None
+        self._tried: set[Deferred[None]] | None = None
         self._persisted: tuple[str, ...] | None = None
         self._repeated = [
             self._every(TICK, self._tick),
@@ -63,14 +67,37 @@ class Upkeep:
         for one, _ in self._repeated:
             if one.running:
                 one.stop()
+        self._was_tried(None)
         if self.ready:
             self._nodes.end()
         self.ready = False
         return self._around.store.close()
 
+    @property
+    def opening(self) -> bool:
+        """Whether the store is being opened now."""
+        return self._tried is not None
+
+    def tried(self) -> Deferred[None]:
+        """Fires when the store was opened, or could not be; in `OPENING` seconds at the latest."""
+        waiting: Deferred[None] = Deferred()
+        late = self._clock.callLater(OPENING, waiting.callback, None)
+        waiting.addCallback(lambda _: late.cancel() if late.active() else None)
+        waiting.addCallback(lambda _: self._tried.discard(waiting) if self._tried else None)
+        if self._tried is not None:
+            self._tried.add(waiting)
+        return waiting
+
     def _open(self) -> None:
+        self._tried = set()
         opening = Deferred.fromCoroutine(self._opened())
         opening.addErrback(self._not_opened)
+        opening.addCallback(self._was_tried)
+
+    def _was_tried(self, _: object) -> None:
+        waiting, self._tried = self._tried or (), None
+        for one in tuple(waiting):
+            one.callback(None)
 
     async def _opened(self) -> None:
         await self._around.store.open()

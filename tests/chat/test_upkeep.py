@@ -6,10 +6,12 @@ from typing import Any
 from giestack.chat import wire
 from giestack.chat.chat import Chat
 from giestack.chat.rules import DAY_MS
-from giestack.chat.upkeep import HOUSEKEEPING, TICK
+from giestack.chat.upkeep import HOUSEKEEPING, OPENING, TICK
 from giestack.database import DatabaseUnavailable
 from tests.chat.memory_store import MemoryStore
 from tests.chat.people import ALICE, BOB, CAROL, FREE, ChatCase, RecordingOutlet
+
+LATER = (1013, "the chat can't be reached right now")
 
 
 class OpeningTests(ChatCase):
@@ -22,11 +24,50 @@ class OpeningTests(ChatCase):
         self.assertFalse(chat.ready)
         outlet = RecordingOutlet()
         chat.arrive(ALICE, outlet)
-        self.assertEqual(outlet.closed, (1013, "the chat can't be reached right now"))
+        self.assertEqual(outlet.closed, LATER)
         self.failureResultOf(chat.about(ALICE), DatabaseUnavailable)
         store.down = None
         self.clock.advance(5)
         self.assertTrue(chat.ready)
+
+    def opening(self) -> tuple[Any, Chat, RecordingOutlet]:
+        """A chat that is being opened, and a client of Alice's at its door."""
+        store: Any = MemoryStore(self.log)
+        chat = Chat(store, FREE, self.clock, self.now, self.note)
+        store.hold()
+        chat.start()
+        self.addCleanup(chat.stop)
+        outlet = RecordingOutlet()
+        chat.arrive(ALICE, outlet)
+        self.assertEqual((outlet.batches, outlet.closed), ([], None))
+        return store, chat, outlet
+
+    def test_who_comes_while_it_opens_is_let_in(self) -> None:
+        # All come at once after a restart.
+        store, chat, outlet = self.opening()
+        store.release()
+        self.assertTrue(chat.ready)
+        [hello] = [wire.ANSWERS.read(one.texts[0]) for one in outlet.batches]
+        self.assertIsInstance(hello, wire.Hello)
+
+    def test_who_comes_while_it_opens_in_vain(self) -> None:
+        store, _, outlet = self.opening()
+        store.down = "connection refused"
+        store.release()
+        self.assertEqual(outlet.closed, LATER)
+
+    def test_who_comes_while_it_opens_for_long(self) -> None:
+        store, _, outlet = self.opening()
+        self.clock.advance(OPENING)
+        self.assertEqual(outlet.closed, LATER)
+        store.release()
+        self.assertEqual(outlet.batches, [])
+
+    def test_who_comes_while_it_opens_and_is_stopped(self) -> None:
+        store, chat, outlet = self.opening()
+        self.came(chat.stop())
+        store.release()
+        self.assertEqual((outlet.closed, outlet.batches), ((1012, "restart"), []))
 
     def test_stopped_before_it_opens(self) -> None:
         store: Any = MemoryStore(self.log)
