@@ -75,6 +75,8 @@ class ChatEndpoint(Endpoint):
 
     async def _answer(self, asked: Asked) -> Answer | Stream:
         if not asked.headers.hasHeader(b"origin"):
+            if _is_of_another_page(asked):
+                return with_fields(self._refusals.json(FOREIGN), _VARY)
             return with_fields(await super()._answer(asked), _VARY)
         if not own_or_trusted(asked, self._trusted):
             return with_fields(self._refusals.json(FOREIGN), _VARY)
@@ -96,6 +98,18 @@ class ChatEndpoint(Endpoint):
             (b"Access-Control-Allow-Headers", _MAY_BE_SENT),
             (b"Access-Control-Max-Age", _ALLOWED_FOR),
         )
+
+
+def _is_of_another_page(asked: Asked) -> bool:
+    """Whether a page of another site has a browser ask, as for a picture, without Origin.
+
+    It could not read the answer, but would keep a stream open in its visitor's name (Fetch
+    Metadata Request Headers, W3C; programs and older browsers send none).
+    """
+    return (
+        asked.single(b"sec-fetch-mode") == b"no-cors"
+        and asked.single(b"sec-fetch-site") != b"same-origin"
+    )
 
 
 def speaking(handler: Handler, refusals: RefusalPages) -> Handler:

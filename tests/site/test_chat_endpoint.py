@@ -59,6 +59,19 @@ class OriginTests(SynchronousTestCase):
         self.assertIsNone(said.header("access-control-allow-origin"))
         self.assertEqual(said.header("vary"), "Origin")
 
+    def test_a_picture_on_another_page(self) -> None:
+        for path in ("/whoami", "/api/stream", "/api/rooms/r1/events"):
+            for mode, site, status in (
+                (b"no-cors", b"cross-site", 403),
+                (b"no-cors", b"same-site", 403),
+                (b"no-cors", b"same-origin", 200),
+                # Somebody follows a link.
+                (b"navigate", b"cross-site", 200),
+            ):
+                headers = (b"Sec-Fetch-Mode", mode), (b"Sec-Fetch-Site", site)
+                said = self.house.ask(path, ALICE, headers=headers)
+                self.assertEqual(said.status, status, (path, mode, site))
+
     def test_a_front_that_does_not_tell_the_port(self) -> None:
         seen = seen_as(b"127.0.0.1")
         said = ask(
