@@ -93,10 +93,11 @@ class Membership:
             raise Rejected("rate", "You are making rooms too fast.", wait)
         if asked.kind == "dm":
             return await self._direct(asker, asked)
-        name = cleaned(asked.name)
+        # Cleaning takes time: of what is far too long the beginning is enough to see that.
+        name = cleaned(asked.name[: 8 * LONGEST_NAME])
         if not name:
             raise Rejected("bad", "A room needs a name.")
-        if len(name) > LONGEST_NAME:
+        if len(name) > LONGEST_NAME or len(asked.name) > 8 * LONGEST_NAME:
             raise Rejected("len", f"A room's name has {LONGEST_NAME} characters at most.")
         if not isinstance(around.filter.check(name), str):
             raise Rejected("filter", "There is a word in this name that is not allowed here.")

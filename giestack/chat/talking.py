@@ -5,6 +5,7 @@ from typing import NoReturn
 from giestack.chat.client import Asker, Client
 from giestack.chat.impersonation import impersonation
 from giestack.chat.mentions import mentions
+from giestack.chat.names import is_invisible
 from giestack.chat.outlet import batch
 from giestack.chat.rooms import Room, heard
 from giestack.chat.storage import (
@@ -142,7 +143,7 @@ class Talking:
     def _checked(self, text: str) -> str:
         """The text as it may be said."""
         most = self._around.rules.length
-        if not text.strip():
+        if all(one.isspace() or is_invisible(one) for one in text):
             raise Rejected("bad", "There is nothing in this message.")
         if most and len(text) > most:
             raise Rejected("len", f"A message has {most} characters at most; this has {len(text)}.")

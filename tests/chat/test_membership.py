@@ -102,6 +102,20 @@ class JoinTests(ChatCase):
         self.tick()
         self.assertEqual(len(alice.events()), 1)
 
+    def test_a_name_that_would_take_long(self) -> None:
+        cleaning: list[int] = []
+        real = membership.cleaned
+
+        def measured(name: str) -> str:
+            cleaning.append(len(name))
+            return real(name)
+
+        self.patch(membership, "cleaned", measured)
+        alice = self.come(ALICE)
+        for name in ("\ufdfa" * 20_000, "\u200b" * 20_000 + "x", " " * 700 + "x"):
+            self.assertIsInstance(alice.ask(wire.Create, name=name), wire.Err)
+        self.assertLess(max(cleaning), 1000)
+
     def test_who_is_there(self) -> None:
         bob = self.come(BOB, self.lobby)
         self.tick(1)

@@ -42,6 +42,7 @@ class MessageTests(TalkCase):
         for text, cid, code in (
             ("", "c1", "bad"),
             (" \n\t", "c2", "bad"),
+            ("\u200b \u2060\u3164", "c4", "bad"),
             ("x" * 4001, "c3", "len"),
             ("hi", "c" * 65, "bad"),
         ):
