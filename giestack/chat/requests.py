@@ -11,6 +11,7 @@ from giestack.chat.impersonation import impersonation
 from giestack.chat.looking import Looking
 from giestack.chat.membership import Membership
 from giestack.chat.moderating import Moderating
+from giestack.chat.rooms import NO_ROOM
 from giestack.chat.storage import Rejected
 from giestack.chat.surroundings import Surroundings
 from giestack.chat.talking import Talking
@@ -76,7 +77,9 @@ class Requests:
         except Rejected as rejected:
             if asker.standing.impersonated and rejected.code == "perm":
                 await self._denied(asker, request)
-            return self.err(request.id, rejected.code, rejected.message, rejected.retry_ms)
+            # Whether a room is there or is hidden must not be told apart.
+            message = NO_ROOM if rejected.code == "noroom" else rejected.message
+            return self.err(request.id, rejected.code, message, rejected.retry_ms)
         except DatabaseUnavailable:
             return self.err(request.id, "server", _UNAVAILABLE, 2000)
 

@@ -36,7 +36,12 @@ class JoinTests(ChatCase):
         self.assertIsInstance(there.say(self.lobby, "joined is joined"), wire.Ok)
 
     def test_no_such_room(self) -> None:
-        self.assert_refused(self.come(ALICE).ask(wire.Join, room="nowhere"), "noroom")
+        bob, carol, alice = self.come(BOB), self.come(CAROL), self.come(ALICE)
+        private = bob.ask(wire.Create, kind="dm", user=carol.hello().user.id).room.id
+        hidden, nowhere = [alice.ask(wire.Join, room=room) for room in (private, "nowhere")]
+        self.assert_refused(nowhere, "noroom")
+        # One can't find out which rooms there are.
+        self.assertEqual((hidden.code, hidden.message), (nowhere.code, nowhere.message))
 
     def test_too_many(self) -> None:
         self.patch(membership, "MOST_ROOMS", 1)
