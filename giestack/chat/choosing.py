@@ -19,13 +19,14 @@ class Choosing:
         """Keep what was chosen, and tell the person's other clients."""
         around = self._around
         around.rooms.chooses_as_oneself(asker.standing)
+        before = asker.person.opt_in
         person = await around.store.choose(
             asker.person,
             opt_in=asked.opt_in,
             do_not_disturb=asked.do_not_disturb,
             online=asked.online,
         )
-        if asked.opt_in is not None:
+        if asked.opt_in is not None and asked.opt_in != before:
             around.audit("chat-opt-in" if asked.opt_in else "chat-opt-out", asker.identity)
         self.chosen(person, asker)
         around.tell("prefs", {"person": person.id, **_body(person)})
