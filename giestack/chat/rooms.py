@@ -5,6 +5,7 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, TypeVar
 
+from giestack.chat import wire
 from giestack.chat.frames import written
 from giestack.chat.outlet import Batch, framed
 from giestack.chat.storage import Rejected, Sanction
@@ -30,9 +31,10 @@ class Heard:
     :ivar author: id of whose clients get `own` and `own_frame` instead; "" for none.
     :ivar changes: whether it changes what an earlier one was: what is at hand of that must not
         go out any more, least of all the text of a message that was deleted.
+    :ivar moderated: what a moderator has done, where it is that.
     """
 
-    __slots__ = ("author", "changes", "frame", "own", "own_frame", "seq", "text")
+    __slots__ = ("author", "changes", "frame", "moderated", "own", "own_frame", "seq", "text")
 
     def __init__(
         self, seq: int, text: bytes, author: str = "", own: bytes = b"", changes: bool = False
@@ -44,6 +46,7 @@ class Heard:
         self.own = own
         self.own_frame = framed(own) if own else b""
         self.changes = changes
+        self.moderated: wire.Moderated | None = None
 
 
 def batch_for(person: str, events: Sequence[Heard]) -> Batch:
@@ -57,7 +60,9 @@ def heard(event: Event, cid: str | None = None) -> Heard:
     """Make an event ready for everybody who hears it; ``cid`` is for its author's clients."""
     text = written(event)
     if cid is None or not isinstance(event, Message):
-        return Heard(event.seq, text, changes=isinstance(event, (Edited, Deleted)))
+        made = Heard(event.seq, text, changes=isinstance(event, (Edited, Deleted)))
+        made.moderated = event if isinstance(event, wire.Moderated) else None
+        return made
     # The author's differs in one field more: it need not be made a second time.
     own = b'%b,"cid":%b}' % (text[:-1], written(cid))
     return Heard(event.seq, text, event.user, own)
@@ -102,9 +107,18 @@ class Room(Generic[C]):
             self.last += 1
             if next_one.changes:
                 self.rest()
+            if next_one.moderated is not None:
+                self._heed(next_one.moderated)
             self._keep(next_one)
             out.append(next_one)
         return out
+
+    def _heed(self, one: wire.Moderated) -> None:
+        """Be as a moderator wants it; the node that has told others may not have been heard."""
+        if one.act in ("lock", "unlock"):
+            self.locked = one.act == "lock"
+        elif one.act == "slow":
+            self.slow = one.seconds or 0
 
     def _keep(self, one: Heard) -> None:
         recent = self._recent

@@ -76,6 +76,19 @@ class NodesTests(NodesCase):
         self.admin.ask(wire.Mod, act="ban", user="id1")
         self.assertEqual(self.alice.closed, (wire.CLOSE_FORBIDDEN, "banned"))
 
+    def test_a_room_is_as_its_log_says_whatever_gets_lost(self) -> None:
+        for store in (self.store, self.there_store):
+            store.tell = lambda signal: None
+        self.admin.ask(wire.Mod, act="lock", room=self.room)
+        self.assert_refused(self.alice.say(self.room, "hi"), "perm")
+        self.admin.ask(wire.Mod, act="unlock", room=self.room)
+        self.admin.ask(wire.Mod, act="slow", room=self.room, seconds=60)
+        self.assertIsInstance(self.alice.say(self.room, "one"), wire.Ok)
+        self.assert_refused(self.alice.say(self.room, "two"), "rate")
+        again = self.come(ADMIN, self.room)
+        again.ask(wire.Mod, act="slow", room=self.room, seconds=0)
+        self.assertIsInstance(self.alice.say(self.room, "three"), wire.Ok)
+
     def test_reports(self) -> None:
         seq = self.alice.say(self.room, "hm").seq
         self.alice.ask(wire.Report, room=self.room, ref=seq, reason="x")
