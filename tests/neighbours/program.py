@@ -13,6 +13,9 @@ from typing import Protocol, TypeVar
 PATIENCE = 60.0
 """Seconds after which a test that waits gives up; the machine may be busy with other things."""
 
+PAUSE, LONGEST_PAUSE = 0.02, 0.1
+"""Seconds between two looks at whether something has come."""
+
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
@@ -31,6 +34,7 @@ def eventually(found: Callable[[], T], what: str, seconds: float = PATIENCE) -> 
     An OSError counts as "not yet". AssertionError when ``seconds`` are over.
     """
     deadline = time.monotonic() + seconds
+    pause = PAUSE
     while True:
         try:
             answer = found()
@@ -41,7 +45,9 @@ def eventually(found: Callable[[], T], what: str, seconds: float = PATIENCE) -> 
             return answer
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {seconds:g} s (last: {last[:500]})")
-        time.sleep(0.02)
+        time.sleep(pause)
+        # What takes long is asked less often: to ask is work, too.
+        pause = min(pause * 1.2, LONGEST_PAUSE)
 
 
 def allowed(seconds: float) -> float:
