@@ -58,9 +58,11 @@ class StateCase(ContainerCase):
         """Wait until nothing is under way, and there are the containers of ready ones alone."""
 
         def settled():
-            return set(sessions.states().values()) <= {"ready", "failed"}
+            states = sessions.states()
+            ready = {one: "running" for one, state in states.items() if state == "ready"}
+            return set(states.values()) <= {"ready", "failed"} and sessions.there() == ready
 
-        eventually(settled, f"an end of {sessions.states()}", 30)
+        eventually(settled, f"an end of {sessions.states()}", 60)
         sessions.until_only(*(one for one in sessions.all() if one["state"] == "ready"))
 
     def burst(self, sessions):
