@@ -10,6 +10,7 @@ from typing import Any
 from playwright.sync_api import Browser
 
 from tests.neighbours.chromium import chromium
+from tests.neighbours.elsewhere import Elsewhere
 
 LINGER = 2.0
 """Seconds for which the browser waits for another test, before it ends."""
@@ -18,9 +19,13 @@ _Job = tuple[Callable[[Browser], None], "Future[None]"]
 
 
 class SharedBrowser:
-    """Runs what it is given with a browser, in a thread of its own: Playwright stays in one."""
+    """Runs what it is given with a browser, in a thread of its own: Playwright stays in one.
 
-    def __init__(self) -> None:
+    ``where`` returns the network that the browser is in, if that is not the machine's.
+    """
+
+    def __init__(self, where: Callable[[], Elsewhere] | None = None) -> None:
+        self._where = where
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._running = False
@@ -37,7 +42,7 @@ class SharedBrowser:
 
     def _work(self) -> None:
         try:
-            with chromium() as browser:
+            with chromium(self._where and self._where()) as browser:
                 while self._goes_on(browser):
                     pass
         except BaseException as error:
@@ -62,19 +67,18 @@ class SharedBrowser:
             done.set_result(None)
         return True
 
+    def lend(self, test_method: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Run a test with the browser as its ``browser``."""
 
-_shared = SharedBrowser()
+        @functools.wraps(test_method)
+        def run(test: Any) -> None:
+            def job(browser: Browser) -> None:
+                test.browser = browser
+                test_method(test)
+
+            self.run(job)
+
+        return run
 
 
-def in_the_browser(test_method: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Run a test with the shared browser as its ``browser``."""
-
-    @functools.wraps(test_method)
-    def run(test: Any) -> None:
-        def job(browser: Browser) -> None:
-            test.browser = browser
-            test_method(test)
-
-        _shared.run(job)
-
-    return run
+in_the_browser = SharedBrowser().lend
