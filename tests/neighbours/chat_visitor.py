@@ -102,11 +102,16 @@ class ChatVisitor:
 
     def answer(self, name: str, **fields: object) -> Frame:
         """Ask for something; ``ok`` or ``err``."""
-        number = next(self._ids)
-        self.socket.send(json.dumps({"t": name, "id": number, **fields}))
+        number = self.send(name, **fields)
         return self.until(
             lambda frame: frame["t"] in ("ok", "err") and frame.get("id") == number, name
         )
+
+    def send(self, name: str, **fields: object) -> int:
+        """Ask for something, and don't wait for the answer; returns the request's id."""
+        number = next(self._ids)
+        self.socket.send(json.dumps({"t": name, "id": number, **fields}))
+        return number
 
     def say(self, room: str, text: str, **fields: object) -> int:
         """Say something; its number."""

@@ -118,4 +118,17 @@ class WithoutDatabaseTests(SynchronousTestCase):
         giestack.until_it_answers(f"{CHAT}/whoami", 200, cookie=cookie(ALICE))
         self.assertIsNotNone(ChatVisitor(self, giestack.port, ALICE).hello)
         self.assertEqual(ask(giestack.admin_port, "/ready").status, 200)
+        self.ends_though_nobody_answers(giestack)
         self.assertNotIn("Traceback", giestack.program.output)
+
+    def ends_though_nobody_answers(self, giestack):
+        visitor = ChatVisitor(self, giestack.port, ALICE)
+        room = visitor.room("NGS")
+        visitor.ask("resume", rooms={room: 0})
+        with postgres().hanging():
+            visitor.send("msg", cid="1", room=room, text="Hello?")
+            giestack.program.send(signal.SIGTERM)
+            began = time.monotonic()
+            self.assertEqual(giestack.program.wait(), 0)
+            self.assertLess(time.monotonic() - began, allowed(10))
+        self.assertEqual(visitor.close_code(), 1012)

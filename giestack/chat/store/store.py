@@ -29,6 +29,9 @@ from giestack.chat.store.writer import Writer
 from giestack.chat.wire import Kind, RoomState, User
 from giestack.database import Database, DatabaseUnavailable
 
+CLOSING = 3.0
+"""Seconds within which it closes, also where the database gives no answer any more."""
+
 MOST_READING = 4096
 """So many calls that read may wait; more of them fail at once."""
 
@@ -121,9 +124,10 @@ class ChatStore:
 
     async def _close(self) -> None:
         self._closed = True
-        await self._writer.stop()
+        reading = self._reader.stop()
+        await self._writer.stop(CLOSING)
         self._nodes.stop()
-        await self._reader.stop()
+        await reading
         self._engines.dispose()
 
     def watch(self, watcher: Watcher) -> None:
