@@ -55,10 +55,11 @@ class Arriving:
         person = await around.store.person(
             Who(host=identity.host, user_id=identity.user_id, id=identity.encoded_id, name=name)
         )
-        if person.opt_in is not None or self._preference is None:
+        preference = self._preference if around.rules.opt_in else None
+        if person.opt_in is not None or preference is None:
             return person
         try:
-            chosen = await self._preference(identity.user_id)
+            chosen = await preference(identity.user_id)
         except DatabaseUnavailable as error:
             self._log.warn("a user's preference could not be read: {reason}", reason=str(error))
             return person

@@ -181,8 +181,12 @@ class PreferenceTests(ChatCase):
     rules = Rules(rooms=("Lobby",), rate=0)
     found: Any = None
 
+    def setUp(self) -> None:
+        self.asked: list[int] = []
+        super().setUp()
+
     def preference(self, user_id: int) -> Deferred[bool | None]:
-        self.asked = [*getattr(self, "asked", []), user_id]
+        self.asked.append(user_id)
         return self.found if isinstance(self.found, Deferred) else succeed(self.found)
 
     def test_galaxys_own_is_the_first_value(self) -> None:
@@ -192,6 +196,11 @@ class PreferenceTests(ChatCase):
         self.assertIsNone(self.come(ALICE).closed)
         self.assertEqual(self.asked, [1])
         self.assertEqual(self.come(BOB).closed, (wire.CLOSE_FORBIDDEN, "not opted in"))
+
+    def test_not_asked_for_where_everybody_takes_part(self) -> None:
+        self.chat.configure(FREE)
+        self.assertIsNone(self.come(ALICE).closed)
+        self.assertEqual(self.asked, [])
 
     def test_none_there(self) -> None:
         self.assertEqual(self.come(ALICE).closed, (wire.CLOSE_FORBIDDEN, "not opted in"))
