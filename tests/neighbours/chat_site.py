@@ -120,12 +120,21 @@ class ChatSite:
             rooms = self.asks(name, "api/requests", {"t": "rooms", "id": 1})["rooms"]
             self._rooms |= {room["name"]: room["id"] for room in rooms}
 
-    def say(self, name: str, room: str, *texts: str) -> None:
-        """Say something in a room that is always there."""
+    def say(self, name: str, room: str, *texts: str) -> list[int]:
+        """Say something in a room that is always there; return the messages' numbers."""
         number = self._rooms[room]
         self.asks(name, "api/requests", {"t": "join", "id": 1, "room": number})
         path = f"api/rooms/{number}/messages"
-        self.all_of(name, [(path, {"cid": str(uuid4()), "text": text}) for text in texts])
+        said = self.all_of(name, [(path, {"cid": str(uuid4()), "text": text}) for text in texts])
+        return [answer["seq"] for answer in said]
+
+    def report(self, name: str, room: str, ref: int, reason: str) -> None:
+        """Report a message of a room that somebody has joined."""
+        number = self._rooms[room]
+        self.asks(name, "api/requests", {"t": "join", "id": 1, "room": number})
+        frame = {"t": "report", "id": 2, "room": number, "ref": ref, "reason": reason}
+        answer = self.asks(name, "api/requests", frame)
+        assert answer["t"] == "ok", answer
 
 
 class Person:

@@ -155,7 +155,7 @@ class TalkTests(StoryCase):
         launcher = alice.page.locator(".launcher")
         expect(launcher).to_have_attribute("data-phase", "offline")
         self.picture(alice, "offline")
-        alice.button("Offline").click()
+        alice.button("Go online").click()
         expect(launcher).to_have_attribute("data-phase", "online")
         alice.button("Online").click()
         expect(launcher).to_have_attribute("data-phase", "offline")
@@ -581,7 +581,9 @@ class LookTests(StoryCase):
     @in_the_browser
     def test_on_every_screen(self):
         code = "```\nfor f in *.fastq; do fastqc --outdir quality $f; done\n```"
-        self.site.say("alice", NGS, "Hi @admin, does **anybody** know [this](https://x.org)?", code)
+        text = "Hi @admin, does **anybody** know [this](https://example.org/)?"
+        said, _ = self.site.say("alice", NGS, text, code)
+        self.site.report("admin", NGS, said, "It is beside the point.")
         with ExitStack() as ends:
             for look, options in LOOKS:
                 admin = self.come(ends, "admin", **options)

@@ -1,5 +1,5 @@
 // The rooms one has: those of the site, one's own, and the people one writes with.
-import { bdi, el, icon, newId } from "./dom.js";
+import { bdi, button, el, icon, newId } from "./dom.js";
 import { badge, grouped } from "./items.js";
 import { face } from "./message.js";
 
@@ -16,15 +16,22 @@ export function createRoomList(ctx, choose) {
   let drawn = "";
 
   function render() {
-    const { rooms, current } = client.state;
-    const words = JSON.stringify([current, [...rooms.values()].map((room) => [room.id, room.name, room.kind, room.locked, room.joined, room.unread, room.mentions, room.persistent])]);
+    const { rooms, current, phase } = client.state;
+    const words = JSON.stringify([current, phase === "offline", [...rooms.values()].map((room) => [room.id, room.name, room.kind, room.locked, room.joined, room.unread, room.mentions, room.persistent])]);
     if (words === drawn) return;
     drawn = words;
     const had = ctx.active()?.dataset?.room;
     const groups = grouped(rooms.values());
     node.replaceChildren(...Object.entries(GROUPS).filter(([name]) => groups[name].length).map(([name, title]) => group(texts.say(title), groups[name], current)));
-    if (!rooms.size) node.append(el("p", { class: "hint" }, texts.say("rooms.none")));
+    if (!rooms.size) node.append(...nothing(phase));
     if (had) node.querySelector(`[data-room="${CSS.escape(had)}"]`)?.focus({ preventScroll: true });
+  }
+
+  // Who was never online does not know of any room.
+  function nothing(phase) {
+    if (phase !== "offline") return [el("p", { class: "hint" }, texts.say("rooms.none"))];
+    const go = button(texts.say("status.go_online"), () => client.goOnline().catch(ctx.complain), { class: "button primary" });
+    return [el("div", { class: "nothing" }, el("p", {}, texts.say("banner.offline")), go)];
   }
 
   function group(title, rooms, current) {
