@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from giestack.chat.arriving import Preference
+from giestack.chat.arriving import Identify, Preference
 from giestack.chat.chat import Chat
 from giestack.chat.edge import Edge, Hold
 from giestack.chat.rules import Rules
@@ -57,14 +57,16 @@ class Chatting:
         audit: Audit,
         hold: Hold,
         preference: Preference | None,
+        identify: Identify | None = None,
     ) -> None:
         """
+        :param identify: tells who somebody is now who was let in before.
         :raises BadDatabaseURL: where ``chat.database`` can't be used at all.
         """
         self.commits = Commits()
         rules = rules_of(settings)
         self.store = ChatStore(settings.database, reactor, self.commits, now=now_ms)
-        self.chat = Chat(self.store, rules, reactor, now_ms, audit, preference)
+        self.chat = Chat(self.store, rules, reactor, now_ms, audit, preference, identify)
         self._edge = Edge(reactor, self.chat.arrive, hold, frame=rules.frame)
         self._files = WidgetFiles.read()
 

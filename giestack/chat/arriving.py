@@ -27,6 +27,10 @@ class Preference(Protocol):
     def __call__(self, user_id: int) -> Deferred[bool | None]: ...
 
 
+Identify = Callable[[Identity], Awaitable[object]]
+"""Whom a session stands for now that has stood for somebody: an `Identity`, or anything else."""
+
+
 class NotWelcome(Exception):
     """Somebody may not come in: a close code and why."""
 
@@ -41,10 +45,17 @@ class Arriving:
 
     _log = Logger()
 
-    def __init__(self, around: Surroundings, preference: Preference | None = None) -> None:
+    def __init__(
+        self,
+        around: Surroundings,
+        preference: Preference | None = None,
+        identify: Identify | None = None,
+    ) -> None:
         """
         :param preference: the first value of a person's choice to take part.
+        :param identify: tells who somebody is now.
         """
+        self._identify = identify
         self._around = around
         self._preference = preference
 
@@ -125,6 +136,19 @@ class Arriving:
             participant.clients.add(client)
             client.impersonated = identity.impersonated_by is not None
         return Asker(identity, participant, _standing(identity, participant), client)
+
+    async def look_again(self, asker: Asker) -> None:
+        """Take in who somebody is now: their name, and whether they administer the host."""
+        if self._identify is None:
+            return
+        before, found = asker.identity, await self._identify(asker.identity)
+        if not isinstance(found, Identity) or found == before or found.user_id != before.user_id:
+            # Whose session has ended is cut off by others.
+            return
+        if found.username != before.username:
+            asker.participant.person = await self.person(found)
+        asker.identity = found
+        self.judge_again(asker)
 
     def judge_again(self, asker: Asker) -> None:
         """Take in what somebody is by other rules."""

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from giestack.chat import wire
-from giestack.chat.arriving import Arriving, NotWelcome, Preference
+from giestack.chat.arriving import Arriving, Identify, NotWelcome, Preference
 from giestack.chat.client import TRY_LATER, Asker, Client
 from giestack.chat.conversation import ChatConversation
 from giestack.chat.fanout import Fanout
@@ -54,11 +54,13 @@ class Chat:
         now: Callable[[], int],
         audit: Audit,
         preference: Preference | None = None,
+        identify: Identify | None = None,
     ) -> None:
         """
         :param clock: is never set; for rates and waits.
         :param now: the time, ms since 1970 UTC.
         :param preference: the first value of a person's choice to take part.
+        :param identify: tells who somebody is now.
         """
         self.clients: set[ChatConversation] = set()
         self._store = store
@@ -84,7 +86,7 @@ class Chat:
         around.configure(rules)
         self.requests = Requests(around)
         self.requests.fairness.limit(bool(rules.rate))
-        self._arriving = Arriving(around, preference)
+        self._arriving = Arriving(around, preference, identify)
         moderation = Moderation(around, self._arriving, self.requests.moderating)
         self.moderates = moderation.may
         self.reports = moderation.reports
@@ -95,7 +97,8 @@ class Chat:
         self.delete = moderation.delete
         self.audited = moderation.audited
         self.rooms_called = moderation.rooms_called
-        self._upkeep = Upkeep(around, self.requests, Nodes(around, self.requests), clock)
+        nodes = Nodes(around, self.requests)
+        self._upkeep = Upkeep(around, self.requests, nodes, clock, self._look_again)
         visits = Visits(
             around, self._arriving, self.requests, lambda: self.clients, lambda: self.ready
         )
@@ -242,6 +245,12 @@ class Chat:
 
     def _tell(self, kind: str, body: dict[str, object]) -> None:
         self._store.tell(Signal(kind=kind, node=self._node, body=body))
+
+    async def _look_again(self) -> None:
+        """Take in who those are now who are here."""
+        for conversation in tuple(self.clients):
+            if conversation.asker is not None:
+                await self._arriving.look_again(conversation.asker)
 
     def _close_all(self, code: int, reason: str) -> None:
         for conversation in tuple(self.clients):

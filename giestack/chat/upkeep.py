@@ -1,6 +1,6 @@
 """Opening the store, and what the chat does now and then by itself."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -36,8 +36,17 @@ class Upkeep:
     _log = Logger()
 
     def __init__(
-        self, around: Surroundings, requests: Requests, nodes: Nodes, clock: IReactorTime
+        self,
+        around: Surroundings,
+        requests: Requests,
+        nodes: Nodes,
+        clock: IReactorTime,
+        look_again: Callable[[], Awaitable[None]],
     ) -> None:
+        """
+        :param look_again: takes in who those are now who are here.
+        """
+        self._look_again = look_again
         self.ready = False
         self._around = around
         self._requests = requests
@@ -152,6 +161,7 @@ class Upkeep:
             # The store was out of reach when they became others.
             await self._persist()
         await self._requests.moderating.refresh()
+        await self._look_again()
         before = around.rules.keeps_from(around.now())
         if before is not None:
             gone = await self._around.store.prune(before)

@@ -7,9 +7,12 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail, succeed
 
 from giestack.chat import wire
+from giestack.chat.chat import Chat
 from giestack.chat.rules import Rules
+from giestack.chat.upkeep import HOUSEKEEPING
 from giestack.database import DatabaseUnavailable
-from giestack.visitor import Anonymous
+from giestack.visitor import Anonymous, Identity, Unavailable
+from tests.chat.memory_store import MemoryStore
 from tests.chat.people import (
     ADMIN,
     ALICE,
@@ -219,3 +222,29 @@ class RoleTests(ChatCase):
         self.assert_refused(bob.ask(wire.Mod, act="unlock", room=self.lobby), "perm")
         self.assert_refused(bob.say(self.lobby, "locked?"), "perm")
         self.assertIsInstance(carol.ask(wire.Mod, act="unlock", room=self.lobby), wire.Ok)
+
+    def test_who_is_no_administrator_any_more(self) -> None:
+        known: dict[int, object] = {}
+
+        async def identify(one: Identity) -> object:
+            return known.get(one.user_id, one)
+
+        chat = Chat(MemoryStore(self.log), FREE, self.clock, self.now, self.note, identify=identify)
+        chat.start()
+        self.addCleanup(chat.stop)
+        self.chat = chat
+        admin, bob, alice = (
+            self.come(ADMIN, self.lobby),
+            self.come(BOB, self.lobby),
+            self.come(ALICE),
+        )
+        known[9] = replace(ADMIN, is_admin=False)
+        known[2] = replace(BOB, is_admin=True, username="robert")
+        known[1] = Unavailable("gone")
+        self.clock.advance(HOUSEKEEPING)
+        self.assert_refused(admin.ask(wire.Mod, act="lock", room=self.lobby), "perm")
+        self.assertIsInstance(bob.ask(wire.Mod, act="lock", room=self.lobby), wire.Ok)
+        bob.say(self.lobby, "hi")
+        self.tick()
+        self.assertEqual(bob.events()[-1].name, "robert")
+        self.assertIsNone(alice.closed)
