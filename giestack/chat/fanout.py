@@ -17,6 +17,12 @@ from giestack.chat.rooms import Heard, Room, batch_for
 LONGEST = 0.005
 """Seconds that a message waits for others at most."""
 
+MOST_BYTES = 64 * 1024
+"""Bytes that go out to each hearer at once, about."""
+
+FEW = 4
+"""Events that are no more than that, however long they are."""
+
 PER_HEARER = 4e-6
 """About the seconds that sending to one hearer takes."""
 
@@ -71,12 +77,16 @@ class Fanout(Generic[H]):
         call, outgoing.call = outgoing.call, None
         if call is not None and call.active():
             call.cancel()
-        events, outgoing.events = outgoing.events, []
-        if not events:
+        if not outgoing.events:
             return
-        self.waiting -= len(events)
-        self.deliveries += len(events) * len(room.hearers)
-        send(room.hearers, events)
+        events = outgoing.events
+        while outgoing.events:
+            # Who can't take as much is paused after a part of it, and not after all.
+            some = portion(outgoing.events)
+            outgoing.events = outgoing.events[len(some) :]
+            self.waiting -= len(some)
+            self.deliveries += len(some) * len(room.hearers)
+            send(room.hearers, some)
         shortest = len(room.hearers) * PER_HEARER
         outgoing.wait = min(
             LONGEST, max(shortest, outgoing.wait * 2 if len(events) > 1 else outgoing.wait / 2)
@@ -111,6 +121,18 @@ class _Outgoing:
         self.call: IDelayedCall | None = None
         self.not_before = 0.0
         self.wait = 0.0
+
+
+def portion(events: list[Heard]) -> list[Heard]:
+    """The first of some events: as many as go out at once, one at least."""
+    if len(events) <= FEW:
+        return events
+    size = 0
+    for number, event in enumerate(events):
+        size += len(event.text)
+        if size > MOST_BYTES and number:
+            return events[:number]
+    return events
 
 
 def send(hearers: Collection[H], events: Sequence[Heard]) -> None:

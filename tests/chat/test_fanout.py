@@ -39,6 +39,24 @@ class FanoutTests(SynchronousTestCase):
             self.clock.advance(1)
         self.assertEqual((self.fanout.deliveries, self.fanout.waiting), (4, 0))
 
+    def test_much_goes_out_in_parts(self) -> None:
+        got, paused = self.bob.got, []
+
+        def full(batch: Batch) -> None:
+            got.append(list(batch.texts))
+            # As one that can't take more is: it hears no more, and knows what it has.
+            del self.room.hearers[self.bob]
+            paused.append(self.fanout.sent(self.room))
+
+        self.patch(self.bob, "send", full)
+        texts = [b"%d" % number + b"x" * 10_000 for number in range(20)]
+        self.happen(*texts)
+        self.clock.advance(0)
+        self.assertEqual([text for some in self.alice.got for text in some], texts)
+        self.assertLess(max(sum(map(len, some)) for some in self.alice.got), 70_000)
+        self.assertEqual((len(got), paused), (1, [len(got[0])]))
+        self.assertEqual((self.fanout.waiting, self.fanout.sent(self.room)), (0, 20))
+
     def test_what_nobody_hears_is_not_kept(self) -> None:
         self.room.hearers.clear()
         self.happen(b"1", b"2")
