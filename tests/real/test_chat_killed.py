@@ -18,8 +18,9 @@ class KilledTests(SynchronousTestCase):
         log = kills.check()
         self.assertEqual(kills.crowd.wrong, [])
         self.assertEqual(len(log), len(kills.crowd.acknowledged))
-        for one in kills.crowd.talkers:
-            self.assertGreaterEqual(len(one.codes), ROUNDS, one.told())
+        # Somebody was there each time.
+        codes = [code for one in kills.crowd.talkers for code in one.codes]
+        self.assertGreaterEqual(codes.count(1006), ROUNDS)
 
     def test_sqlite(self):
         self.survives()
