@@ -157,7 +157,10 @@ class Assembly:
         chat = settings.chat
         if chat is not None:
             preference = self._galaxy.chat_preference if self._galaxy else None
-            self._chatting = Chatting(reactor, chat, self._audit_log, self._host.hold, preference)
+            identify = self._galaxy.identify if self._galaxy else None
+            self._chatting = Chatting(
+                reactor, chat, self._audit_log, self._host.hold, preference, identify
+            )
         self._streams = Streams(reactor)
         self._operations = ProxyOperations(
             lambda: self._front,

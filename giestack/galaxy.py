@@ -110,6 +110,11 @@ class Galaxy:
             return owner.addCallback(_standing, visitor)
         return _standing(owner, visitor)
 
+    async def identify(self, identity: Identity) -> Visitor:
+        """Who a session stands for now."""
+        found = self.sessions.check_key(identity.session_key)
+        return await found if isinstance(found, Deferred) else found
+
     def ask(self) -> Deferred[object]:
         """Look up a session that does not exist, to see whether the database answers."""
         asked: Deferred[Any] = self.tables.sessions(("",))

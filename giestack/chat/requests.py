@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from twisted.logger import Logger
+
 from giestack.chat import wire
 from giestack.chat.choosing import Choosing
 from giestack.chat.client import Asker
@@ -18,6 +20,9 @@ from giestack.chat.talking import Talking
 from giestack.database import DatabaseUnavailable
 
 Carry = Callable[[Asker, Any], Awaitable[wire.Ok]]
+
+QUIET = 30.0
+"""Seconds between two lines in the log about the same trouble."""
 
 IN_ORDER = (wire.Join, wire.Leave, wire.Create, wire.Resume, wire.Prefs)
 """Requests that are over before the next one of the same client is looked at."""
@@ -36,8 +41,11 @@ class Requests:
     :ivar fairness: how much people may ask for.
     """
 
+    _log = Logger()
+
     def __init__(self, around: Surroundings) -> None:
         self._around = around
+        self._quiet_until = 0.0
         self.talking = Talking(around)
         self.looking = Looking(around)
         self.membership = Membership(around)
@@ -80,7 +88,11 @@ class Requests:
             # Whether a room is there or is hidden must not be told apart.
             message = NO_ROOM if rejected.code == "noroom" else rejected.message
             return self.err(request.id, rejected.code, message, rejected.retry_ms)
-        except DatabaseUnavailable:
+        except DatabaseUnavailable as error:
+            now = self._around.seconds()
+            if now >= self._quiet_until:
+                self._quiet_until = now + QUIET
+                self._log.error("requests can't be carried out: {why}", why=str(error))
             return self.err(request.id, "server", _UNAVAILABLE, 2000)
 
     async def carried(self, asker: Asker, request: wire.Request) -> wire.Ok:

@@ -24,6 +24,7 @@ from giestack.chat.store import order, people, reading, retention, room_states, 
 from giestack.chat.store.append import append
 from giestack.chat.store.engines import open_engines
 from giestack.chat.store.nodes import Nodes
+from giestack.chat.store.sole_use import SoleUse
 from giestack.chat.store.upgrades import upgrade
 from giestack.chat.store.writer import Writer
 from giestack.chat.wire import Kind, RoomState, User
@@ -61,6 +62,8 @@ class ChatStore:
     ) -> None:
         self._engines = open_engines(url)
         self._closed = False
+        path = self._engines.path
+        self._sole_use = None if path is None else SoleUse(path)
         self._words = self._engines.words
         self._reactor = reactor
         self._now = now or (lambda: int(reactor.seconds() * 1000))
@@ -70,6 +73,8 @@ class ChatStore:
             reactor,
             lambda connection, drafts: append(connection, self._words, drafts),
         )
+        if self._sole_use is not None:
+            self._writer.check = self._sole_use.check
         self._nodes = Nodes(self._engines, self._reader, reactor, self._now)
         self._writer.observe = observe
         self._writer.stored = self._nodes.stored
@@ -98,7 +103,7 @@ class ChatStore:
 
         def work() -> None:
             try:
-                epoch = upgrade(self._engines)
+                epoch = self._upgraded()
             except Exception:
                 self._engines.dispose()
                 self._reactor.callFromThread(opened.errback, Failure())
@@ -107,7 +112,7 @@ class ChatStore:
 
         def ready(epoch: str) -> None:
             if self._closed:
-                self._engines.dispose()
+                self._let_go()
                 opened.errback(DatabaseUnavailable("it was closed before it was open"))
                 return
             self.epoch = epoch
@@ -119,6 +124,19 @@ class ChatStore:
         Thread(target=work, name="chat-upgrade", daemon=True).start()
         return opened
 
+    def _upgraded(self) -> str:
+        """Bring the schema up to date, in a thread; returns the epoch."""
+        if self._sole_use is None:
+            return upgrade(self._engines)
+        self._sole_use.take()
+        try:
+            epoch = upgrade(self._engines)
+            self._sole_use.opened()
+        except BaseException:
+            self._sole_use.release()
+            raise
+        return epoch
+
     def close(self) -> Deferred[None]:
         return ensureDeferred(self._close())
 
@@ -128,7 +146,12 @@ class ChatStore:
         await self._writer.stop(CLOSING)
         self._nodes.stop()
         await reading
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._engines.dispose()
+        if self._sole_use is not None:
+            self._sole_use.release()
 
     def watch(self, watcher: Watcher) -> None:
         self._nodes.watcher = watcher

@@ -60,6 +60,7 @@ class Writer:
 
     :ivar observe: is told how many seconds each transaction took that was committed.
     :ivar stored: is given drafts' outcomes after a commit that nobody waited for any more.
+    :ivar check: is called before each transaction; raises `DatabaseUnavailable` to prevent it.
     :ivar batches: transactions that were committed.
     :ivar appended: drafts that were stored.
     """
@@ -77,6 +78,7 @@ class Writer:
     ) -> None:
         self.observe: Callable[[float], object] = lambda seconds: None
         self.stored: Callable[[Sequence[Outcome], bool], object] = lambda outcomes, late: None
+        self.check: Callable[[], object] = lambda: None
         self.batches = 0
         self.appended = 0
         self._engine = engine
@@ -208,6 +210,7 @@ class Writer:
         yield jobs, results, perf_counter() - began
 
     def _transaction(self, connection: Connection, jobs: list[_Job]) -> list[Any]:
+        self.check()
         try:
             results = self._results(connection, jobs)
             connection.commit()
