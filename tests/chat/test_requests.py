@@ -1,6 +1,6 @@
 """Which part of the chat carries out which request."""
 
-from typing import get_args
+from typing import Any, get_args
 
 from twisted.logger import globalLogPublisher
 
