@@ -125,7 +125,7 @@ UNTESTED = {
     "giestack/identity/entry_point.py",
     "giestack/chat/about.py",
     "giestack/chat/client.py",
-    "giestack/chat/impersonation.py",
+    "giestack/chat/auditing.py",
     "giestack/chat/storage.py",
     "giestack/chat/store/append.py",
     "giestack/chat/store/event_rows.py",

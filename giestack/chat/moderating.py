@@ -1,12 +1,13 @@
 """What moderators do, and what they are told."""
 
+from dataclasses import replace
 from typing import Literal
 
+from giestack.chat.auditing import note
 from giestack.chat.client import Asker, Client
 from giestack.chat.outlet import batch
 from giestack.chat.rooms import Room, heard
 from giestack.chat.storage import (
-    AuditRow,
     NewDeletion,
     NewModeration,
     Person,
@@ -24,7 +25,7 @@ from giestack.chat.wire import (
     Report,
     Reported,
 )
-from giestack.visitor import Identity, Operator
+from giestack.chat.wire import Room as RoomChanged
 
 LONGEST_REASON = 500
 LONGEST_SLOW = 24 * 60 * 60
@@ -99,7 +100,7 @@ class Moderating:
         around.tell("sanctions", {})
 
     async def refresh(self) -> None:
-        """Take in all sanctions, and send those away who are banned."""
+        """Take in all sanctions: send those away who are banned, and tell those who are muted."""
         around = self._around
         self._asked += 1
         asked = self._asked
@@ -108,11 +109,39 @@ class Moderating:
             # Who asked later was answered before: this is what was, not what is.
             return
         self._answered = asked
+        before = self._muted()
         around.rooms.sanctions(sanctions)
+        after = self._muted()
+        for person, room_id in before.keys() | after.keys():
+            if before.get((person, room_id)) != after.get((person, room_id)):
+                await self._tell_muted(person, room_id)
         for participant in tuple(around.participants.values()):
             if around.rooms.banned_until(participant.person.id, around.now()):
                 for client in tuple(participant.clients):
                     client.close(CLOSE_FORBIDDEN, "banned")
+
+    def _muted(self) -> dict[tuple[str, str], int]:
+        """Until when people who are here are muted in rooms that they hear."""
+        around, now = self._around, self._around.now()
+        return {
+            (person, room.id): until
+            for person, participant in around.participants.items()
+            for client in participant.clients
+            for room in client.rooms
+            if (until := around.rooms.muted_until(person, room.id, now))
+        }
+
+    async def _tell_muted(self, person: str, room_id: str) -> None:
+        """Tell somebody's clients how a room is for them now."""
+        around = self._around
+        participant = around.participants.get(person)
+        if participant is None:
+            return
+        state = await around.store.state(participant.person, room_id)
+        until = around.rooms.muted_until(person, room_id, around.now())
+        told = batch(RoomChanged(room=replace(state, muted_until=until)))
+        for client in tuple(participant.clients):
+            client.send(told)
 
     async def _set(self, asked: Mod, room: Room[Client] | None) -> None:
         around = self._around
@@ -156,24 +185,29 @@ class Moderating:
         self, asker: Asker, asked: Mod, room: Room[Client] | None, target: Person | None
     ) -> Ok:
         """Write it down, and tell those in the room."""
-        around = self._around
         await self._noted(asker, asked, target)
         if room is None:
             return Ok(id=asked.id)
-        appended = await around.store.append(
+        event = await self.tell(
+            room,
             NewModeration(
                 room=room.id,
                 author=asker.person,
-                ts=around.now(),
+                ts=self._around.now(),
                 act=asked.act,
                 target=target,
                 until=asked.until,
                 seconds=asked.seconds if asked.act == "slow" else None,
                 reason=asked.reason,
-            )
+            ),
         )
-        around.hearing.happened(room, heard(appended.event))
-        return Ok(id=asked.id, seq=appended.event.seq, ts=appended.event.ts)
+        return Ok(id=asked.id, seq=event.seq, ts=event.ts)
+
+    async def tell(self, room: Room[Client], act: NewModeration) -> Event:
+        """Tell those in a room what was done."""
+        appended = await self._around.store.append(act)
+        self._around.hearing.happened(room, heard(appended.event))
+        return appended.event
 
     async def _noted(self, asker: Asker, asked: Mod, target: Person | None) -> None:
         name = None if target is None else target.name
@@ -182,30 +216,9 @@ class Moderating:
             for key in ("until", "seconds", "ref", "reason", "user")
             if (value := getattr(asked, key)) is not None
         }
-        await self.note(f"chat-{asked.act}", asker.identity, asked.room, name, detail)
+        await note(self._around, f"chat-{asked.act}", asker.identity, asked.room, name, detail)
         self._around.audit(
             f"chat-{asked.act}", asker.identity, room=asked.room, target=name, reason=asked.reason
-        )
-
-    async def note(
-        self,
-        action: str,
-        by: Identity | Operator,
-        room: str | None,
-        target: str | None,
-        detail: dict[str, object],
-    ) -> None:
-        """Keep a line in the store's audit."""
-        around = self._around
-        await around.store.audit(
-            AuditRow(
-                ts=around.now(),
-                action=action,
-                by=by.username or by.email,
-                room=room,
-                target=target,
-                detail={**detail, "by_email": by.email},
-            )
         )
 
     async def report(self, asker: Asker, asked: Report) -> Ok:

@@ -7,8 +7,16 @@ from twisted.internet.defer import Deferred
 
 from giestack.chat import wire
 from giestack.chat.arriving import Arriving
+from giestack.chat.auditing import note
 from giestack.chat.moderating import Moderating
-from giestack.chat.storage import AuditRow, Person, Rejected, ReportRow, Sanction
+from giestack.chat.storage import (
+    AuditRow,
+    NewModeration,
+    Person,
+    Rejected,
+    ReportRow,
+    Sanction,
+)
 from giestack.chat.surroundings import Surroundings
 from giestack.visitor import Identity, Operator
 
@@ -121,6 +129,33 @@ class Moderation:
         await self._moderating.sanction(act, target, room, until, name, why)
         detail: dict[str, object] = {"user": user, "until": until, "reason": why}
         await self._noted(act, by, room, target, detail)
+        if room is not None and isinstance(by, Identity):
+            # The operator is nobody who could be seen in a room.
+            await self._told(by, act, room, target, until, why)
+
+    async def _told(
+        self,
+        by: Identity,
+        act: wire.Act,
+        room: str,
+        target: Person,
+        until: int | None,
+        why: str,
+    ) -> None:
+        person = await self._arriving.person(by)
+        known = self._around.rooms.know(await self._around.store.state(person, room))
+        await self._moderating.tell(
+            known,
+            NewModeration(
+                room=room,
+                author=person,
+                ts=self._around.now(),
+                act=act,
+                target=target,
+                until=until,
+                reason=why or None,
+            ),
+        )
 
     async def _noted(
         self,
@@ -131,7 +166,7 @@ class Moderation:
         detail: dict[str, object],
     ) -> None:
         name = None if target is None else target.name
-        await self._moderating.note(f"chat-{act}", by, room, name, detail)
+        await note(self._around, f"chat-{act}", by, room, name, detail)
         reason = detail.get("reason")
         self._around.audit(f"chat-{act}", by, room=room, target=name, reason=reason)
 

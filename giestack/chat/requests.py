@@ -6,10 +6,10 @@ from typing import Any
 from twisted.logger import Logger
 
 from giestack.chat import wire
+from giestack.chat.auditing import impersonation
 from giestack.chat.choosing import Choosing
 from giestack.chat.client import Asker
 from giestack.chat.fairness import Fairness
-from giestack.chat.impersonation import impersonation
 from giestack.chat.looking import Looking
 from giestack.chat.membership import Membership
 from giestack.chat.moderating import Moderating

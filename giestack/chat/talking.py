@@ -2,8 +2,8 @@
 
 from typing import NoReturn
 
+from giestack.chat.auditing import impersonation, note
 from giestack.chat.client import Asker, Client
-from giestack.chat.impersonation import impersonation
 from giestack.chat.mentions import mentions
 from giestack.chat.names import is_invisible
 from giestack.chat.outlet import batch
@@ -16,7 +16,7 @@ from giestack.chat.storage import (
     Rejected,
 )
 from giestack.chat.surroundings import Surroundings
-from giestack.chat.wire import Del, Edit, Msg, Ok, Typing, Writing
+from giestack.chat.wire import Del, Edit, Message, Msg, Ok, Typing, Writing
 from giestack.chat.word_filter import Denied
 
 LONGEST_CID = 64
@@ -88,6 +88,7 @@ class Talking:
         around.rooms.acts_as_oneself(asker.standing)
         self._at_rate(asker)
         moderator = asker.standing.moderates
+        whose = await self._author(room.id, said.ref) if moderator else None
         appended = await around.store.append(
             NewDeletion(
                 room=room.id,
@@ -101,7 +102,17 @@ class Talking:
             )
         )
         self.stored(room, appended)
+        if whose is not None and whose.user != asker.person.id:
+            detail = {"ref": said.ref, "reason": said.reason}
+            await note(around, "chat-del", asker.identity, room.id, whose.name, detail)
+            around.audit("chat-del", asker.identity, room=room.id, target=whose.name)
         return await self._done(asker, said.id, appended)
+
+    async def _author(self, room: str, ref: int) -> Message | None:
+        """The message that a number names, if it names one."""
+        page = await self._around.store.events(room, after=ref - 1, limit=1)
+        found = page.events[0] if page.events else None
+        return found if isinstance(found, Message) and found.seq == ref else None
 
     def typing(self, asker: Asker, said: Typing) -> None:
         """Tell the others that somebody is writing; said too often it goes no further."""

@@ -63,6 +63,31 @@ class ModerationTests(ChatCase):
         nobody = self.desk.sanction(ADMIN, "ban", "id404", None, None, "")
         self.assertEqual(self.failureResultOf(nobody, Rejected).value.code, "bad")
 
+    def test_the_room_is_told(self) -> None:
+        self.came(self.desk.sanction(ADMIN, "mute", "id2", self.room, None, "noise"))
+        self.tick()
+        told = self.alice.events()[-1]
+        self.assertEqual(
+            (told.act, told.name, told.by_name, told.reason), ("mute", "bob", "admin", "noise")
+        )
+        self.came(self.desk.lift(ADMIN, "mute", "id2", self.room))
+        self.tick()
+        self.assertEqual(self.alice.events()[-1].act, "unmute")
+        self.came(self.desk.sanction(Operator(), "mute", "id2", self.room, None, ""))
+        self.tick()
+        self.assertEqual(self.alice.events(), [])
+
+    def test_who_is_muted_is_told(self) -> None:
+        self.bob.frames()
+        for room in (self.room, None):
+            self.came(self.desk.sanction(Operator(), "mute", "id2", room, None, ""))
+            [told] = [one for one in self.bob.frames() if isinstance(one, wire.Room)]
+            self.assertEqual((told.room.id, told.room.muted_until), (self.room, wire.FOR_EVER))
+            self.came(self.desk.lift(Operator(), "mute", "id2", room))
+            [told] = [one for one in self.bob.frames() if isinstance(one, wire.Room)]
+            self.assertEqual(told.room.muted_until, 0)
+        self.assertEqual([o for o in self.alice.frames() if isinstance(o, wire.Room)], [])
+
     def test_rooms_by_their_names(self) -> None:
         private = self.alice.ask(wire.Create, kind="dm", user="id2").room.id
         found = self.came(self.desk.rooms_called(ADMIN, [self.room, private, "nowhere"]))

@@ -167,6 +167,8 @@ class ChangeTests(TalkCase):
 
     def test_moderators_delete_with_a_reason(self) -> None:
         self.delete(self.admin, reason="off topic")
+        [row] = self.came(self.chat.audited(ADMIN))
+        self.assertEqual((row.action, row.by, row.target), ("chat-del", "admin", "alice"))
         [gone] = self.heard()
         self.assertEqual((gone.user, gone.reason), ("id9", "off topic"))
 
