@@ -92,7 +92,9 @@ def _become(
     """Turn this new process into the program; nothing that measures coverage survives that."""
     status, name = _NOT_RUNNABLE, command[0]
     try:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        # A shell that has started giestack in the background has it ignore the last two.
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() == parent:

@@ -235,11 +235,14 @@ class ReaperTests(SynchronousTestCase):
 
     def test_program_can_be_interrupted(self):
         """A kernel must not begin with SIGINT ignored, or it could not be interrupted."""
-        process = self.run_reaper("grep -E 'Sig(Ign|Cgt|Blk)' /proc/self/status")
+        said = ["grep", "-E", "Sig(Ign|Cgt|Blk)", "/proc/self/status"]
+        background = ["sh", "-c", "trap '' INT QUIT; exec \"$@\"", "sh"]
+        command = [*background, sys.executable, reaper.__file__, "1", *said]
+        process = started(self, command)
         for line in process.stdout.read().split(b"\n"):
             if line.startswith((b"SigIgn", b"SigBlk")):
                 mask = int(line.split()[1], 16)
-                for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+                for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGCHLD):
                     self.assertFalse(mask & 1 << number - 1, line)
 
 
