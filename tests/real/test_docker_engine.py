@@ -3,6 +3,8 @@
 The fake engine has the whole suite through TLS too.
 """
 
+from urllib.request import urlopen
+
 from twisted.internet import reactor  # noqa: TID251 - a real engine is behind a socket
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
@@ -15,7 +17,7 @@ from giestack.spawner.docker.making import EndedAtOnce
 from giestack.spawner.engine import Ended
 from tests.docker.fake_programs import IMAGE
 from tests.neighbours.docker import Dockerd, docker
-from tests.neighbours.program import allowed
+from tests.neighbours.program import allowed, eventually
 from tests.spawner.docker.fake_case import NAMES, EngineCase, container_of
 from tests.spawner.docker.suite import MB, DockerSuite, program
 from tests.spawner.engine_suite import launch_of
@@ -242,7 +244,8 @@ class LifeTests(RealCase):
 
     async def reaches(self, engine, **profile):
         """Whether one session reaches the port of another."""
-        await self.start(engine, "listen", session_id="s2", **profile)
+        address = await self.start(engine, "listen", session_id="s2", **profile)
+        await deferToThread(eventually, lambda: urlopen(f"{address}/").status == 200, "an answer")
         path = f"/containers/{container_of('s2')}/json"
         details = await deferToThread(self.real.api.must, "GET", path)
         (network,) = details["NetworkSettings"]["Networks"].values()
