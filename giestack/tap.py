@@ -100,6 +100,10 @@ def whole(option: str, text: str) -> int:
         raise ValueError(f"--{option} must be a whole number, not {text!r}") from None
 
 
+SWITCH = 0.0002
+"""Seconds after which a thread that runs Python lets another one run that asks for it."""
+
+
 def install_reactor() -> None:
     """Choose giestack's reactor, unless another one is there already (``twistd --reactor``)."""
     if "twisted.internet.reactor" not in sys.modules:
@@ -178,6 +182,9 @@ def _when_running(reactor: Any) -> None:
 
     # After the reactor has set its own.
     reactor.callLater(0, on_signals)
+    # Every call of the system lets other threads run Python. Databases are in threads: each time
+    # the reactor would wait for its turn again for Python's usual 5 ms.
+    sys.setswitchinterval(SWITCH)
     # What is there now stays: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
