@@ -93,8 +93,8 @@ def _become(
     status, name = _NOT_RUNNABLE, command[0]
     try:
         # A shell that has started giestack in the background has it ignore the last two.
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-            signal.signal(number, signal.SIG_DFL)
+        for one in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(one, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() == parent:
