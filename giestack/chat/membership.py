@@ -1,7 +1,7 @@
 """Coming into rooms and leaving them."""
 
 from giestack.chat.client import Asker, Client, Participant
-from giestack.chat.names import cleaned
+from giestack.chat.names import LONGEST_ROOM, cleaned
 from giestack.chat.outlet import batch
 from giestack.chat.rooms import NO_ROOM, muted
 from giestack.chat.rooms import Room as KnownRoom
@@ -14,8 +14,6 @@ MOST_ROOMS = 500
 
 MOST_REFUSED = 100
 """Rooms that are looked up for one request though there are none that one may know of."""
-
-LONGEST_NAME = 80
 
 
 class Membership:
@@ -94,11 +92,11 @@ class Membership:
         if asked.kind == "dm":
             return await self._direct(asker, asked)
         # Cleaning takes time: of what is far too long the beginning is enough to see that.
-        name = cleaned(asked.name[: 8 * LONGEST_NAME])
+        name = cleaned(asked.name[: 8 * LONGEST_ROOM])
         if not name:
             raise Rejected("bad", "A room needs a name.")
-        if len(name) > LONGEST_NAME or len(asked.name) > 8 * LONGEST_NAME:
-            raise Rejected("len", f"A room's name has {LONGEST_NAME} characters at most.")
+        if len(name) > LONGEST_ROOM or len(asked.name) > 8 * LONGEST_ROOM:
+            raise Rejected("len", f"A room's name has {LONGEST_ROOM} characters at most.")
         if not isinstance(around.filter.check(name), str):
             raise Rejected("filter", "There is a word in this name that is not allowed here.")
         self._not_too_many(asker)

@@ -166,20 +166,16 @@ class Moderating:
 
     async def delete(self, room: Room[Client], by: Person, ref: int, reason: str | None) -> Event:
         """Delete anybody's message."""
-        around = self._around
-        appended = await around.store.append(
-            NewDeletion(
-                room=room.id,
-                author=by,
-                ts=around.now(),
-                ref=ref,
-                since=0,
-                moderator=True,
-                reason=reason,
-            )
+        draft = NewDeletion(
+            room=room.id,
+            author=by,
+            ts=self._around.now(),
+            ref=ref,
+            since=0,
+            moderator=True,
+            reason=reason,
         )
-        around.hearing.happened(room, heard(appended.event))
-        return appended.event
+        return await self.tell(room, draft)
 
     async def _told(
         self, asker: Asker, asked: Mod, room: Room[Client] | None, target: Person | None
@@ -203,7 +199,7 @@ class Moderating:
         )
         return Ok(id=asked.id, seq=event.seq, ts=event.ts)
 
-    async def tell(self, room: Room[Client], act: NewModeration) -> Event:
+    async def tell(self, room: Room[Client], act: NewModeration | NewDeletion) -> Event:
         """Tell those in a room what was done."""
         appended = await self._around.store.append(act)
         self._around.hearing.happened(room, heard(appended.event))
