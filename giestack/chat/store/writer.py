@@ -1,14 +1,14 @@
 """The one who writes: a thread that stores together what has waited meanwhile.
 
-While one transaction is being committed, others wait; all of them go into the next one, which
-begins at once. So nobody waits for a fixed time, and a busy chat needs few commits.
+While one transaction is being committed, others wait; all of them go into the next one. Who comes
+alone does not wait, and a busy chat needs few commits.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Condition, Thread
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -24,6 +24,13 @@ from giestack.database import DatabaseBusy, DatabaseUnavailable, Reactor, ask
 
 MOST_TOGETHER = 500
 """So many of what waits go into one transaction."""
+
+PAUSE = 0.008
+"""Seconds from the end of one transaction to the beginning of the next, at least.
+
+A transaction costs about as much for ten drafts as for one, and while its thread runs Python the
+reactor waits again and again: without a pause a busy chat would have somebody writing always.
+"""
 
 # "deadlock detected", "could not serialize access": another try may do.
 _LOST_RACES = frozenset({"40001", "40P01"})
@@ -192,6 +199,7 @@ class Writer:
             for done in self._transactions(wanted) if wanted else ():
                 self._reactor.callFromThread(self._done, *done)
             self._under_way = 0
+            sleep(PAUSE)
         self._reactor.callFromThread(self._ended)
 
     def _transactions(self, jobs: list[_Job], again: bool = True) -> Iterator[_Done]:
