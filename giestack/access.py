@@ -21,6 +21,7 @@ from giestack.proxy.decision import (
 )
 from giestack.proxy.head import Malformed, split_host
 from giestack.proxy.seen import Seen
+from giestack.routing.environments import EnvironmentRoute
 from giestack.routing.formats import EntryPoint
 from giestack.routing.places import (
     ChatPlace,
@@ -63,6 +64,8 @@ class Policy:
     :ivar allowed_origins: further origins, in lower case.
     :ivar cookie_domain: the parent domain for which Galaxy sets its cookie, or None.
     :ivar chat: whether there is a chat.
+    :ivar checks_sessions: whether there is a host whose sessions can be checked; else a
+        cookie-routed environment is open to whoever has the cookie that its map names.
     """
 
     check_owner: bool = True
@@ -70,6 +73,7 @@ class Policy:
     allowed_origins: frozenset[bytes] = frozenset()
     cookie_domain: bytes | None = None
     chat: bool = False
+    checks_sessions: bool = True
 
     @property
     def origins(self) -> frozenset[bytes]:
@@ -79,7 +83,7 @@ class Policy:
         return self.allowed_origins | {self.galaxy_origin}
 
 
-_NO_ROUTE = (UnknownEntryPoint, Environment, Nowhere)
+_NO_ROUTE = (UnknownEntryPoint, Nowhere)
 
 NOT_FOUND = Refuse(404, "no-such-route", "There is nothing at this address.")
 NOT_LOGGED_IN = Refuse(401, "not-logged-in", "Please log in to see this page.")
@@ -105,6 +109,8 @@ def needs_visitor(
         return policy.check_owner and place.entry_point is not None
     if isinstance(place, SpawnedSession):
         return entrance is not None
+    if isinstance(place, Environment):
+        return policy.checks_sessions
     if isinstance(place, ChatPlace):
         return policy.chat and _asks_who(place, request)
     return isinstance(place, (ServicePlace, OwnPage))
@@ -117,6 +123,7 @@ def decide(
     visitor: Visitor | None,
     standing: Standing | None,
     entrance: Entrance | None = None,
+    route: EnvironmentRoute | None = None,
 ) -> Decision:
     """Say what to do with a request.
 
@@ -124,11 +131,14 @@ def decide(
     :param standing: how the visitor stands to the entry point, where the place is one and the
         visitor has a session.
     :param entrance: the way into the spawned session, where the place is one and it exists.
+    :param route: where the visitor's own environment is, where the place may be one and there is.
     """
     if isinstance(place, _NO_ROUTE):
         return NOT_FOUND
     if isinstance(place, SpawnedSession) and entrance is None:
         return NOT_FOUND
+    if isinstance(place, Environment) and route is None:
+        return _no_environment(place, policy, visitor)
     if isinstance(place, HostEntryPoint) and (place.entry_point is None or place.ticket):
         return NOT_FOUND
     if request.fields.websocket and not origin_allowed(request, policy.origins):
@@ -142,6 +152,9 @@ def decide(
     if isinstance(place, SpawnedSession):
         assert entrance is not None
         return _session(place, entrance, request, policy, visitor)
+    if isinstance(place, Environment):
+        assert route is not None
+        return _environment(route, request, policy, visitor)
     return _entry_point(place, request, policy, visitor, standing)
 
 
@@ -275,6 +288,34 @@ def _not_ready(entrance: Entrance, visitor: Identity) -> Refuse:
 def session_target(place: SpawnedSession, entrance: Entrance, request: Request) -> bytes:
     """The request target that a spawned session sees; ``place.rest`` is not empty."""
     return place.rest + query(request) if entrance.strip_path else request.target
+
+
+def _no_environment(place: Environment, policy: Policy, visitor: Visitor | None) -> Decision:
+    if not policy.checks_sessions:
+        return NOT_FOUND
+    if isinstance(visitor, Unavailable):
+        return UNAVAILABLE
+    known = isinstance(visitor, (Identity, Anonymous))
+    return NOT_LOGGED_IN if place.below_prefix and not known else NOT_FOUND
+
+
+def _environment(
+    route: EnvironmentRoute, request: Request, policy: Policy, visitor: Visitor | None
+) -> Decision:
+    known = visitor if isinstance(visitor, (Identity, Anonymous)) else None
+    if route.address is None:
+        return Refuse(
+            502, "backend-down", "The container is starting.", 2, "environment", "-", known
+        )
+    destination = Destination(
+        route.address,
+        "environment",
+        str(route.address).partition("://")[2],
+        known,
+        allowed_origins=policy.origins,
+        use=route.use,
+    )
+    return Forward(destination, request.target)
 
 
 def _entry_point(

@@ -132,7 +132,9 @@ class Assembly:
             self._galaxy = Galaxy(reactor, settings.galaxy, settings.proxy.session_cache, utcnow)
         self._host = self._galaxy or NoHost()
         self._table = RouteTable(prefixes_of(settings.proxy))
-        self._maps = SessionMaps(self._table, lambda at: source_for(at, "/", reactor, in_thread))
+        self._maps = SessionMaps(
+            self._table, lambda at: source_for(at, "/", reactor, in_thread), self._host.session_of
+        )
         traffic, mask = Traffic(reactor), masking_of(settings.proxy)
         log = settings.log
         self._access_log = AccessLog(
@@ -284,6 +286,7 @@ class Assembly:
             host.use_of(settings.galaxy),
             lambda: self._maps.known,
             lambda: spawner is None or spawner.knows_all,
+            self._table.environment,
         )
         rules: Rules = {
             "decide": gate,

@@ -11,7 +11,7 @@ from giestack.access import Standing
 from giestack.database import Database, open_engine
 from giestack.gate import UseOf
 from giestack.identity.api_key import ApiKeys
-from giestack.identity.cookie import CookieCodec
+from giestack.identity.cookie import CookieCodec, MalformedCookie
 from giestack.identity.entry_point import EntryPoint, EntryPointOwner
 from giestack.identity.galaxy import GalaxyDatabase
 from giestack.identity.last_action import LastAction
@@ -97,6 +97,13 @@ class Galaxy:
         """The keys under which a session map may hold an entry point (since 23.2, and before)."""
         return (self.codec.entry_point_key(entry_point_id), self.codec.encode_id(entry_point_id))
 
+    def session_of(self, cookie: str) -> str | None:
+        """The session key that a session map's cookie stands for; None: no Galaxy made it."""
+        try:
+            return self.codec.decode(cookie.encode("latin-1", "replace"))
+        except MalformedCookie:
+            return None
+
     def hold(
         self, visitor: Identity | Anonymous | None, cut: Callable[[str], None]
     ) -> Callable[[], None]:
@@ -136,6 +143,10 @@ class NoHost:
     def keys(self, entry_point_id: int) -> Sequence[str]:
         """No session map's keys are known."""
         return ()
+
+    def session_of(self, cookie: str) -> str | None:
+        """Nobody can tell what a cookie stands for but itself."""
+        return cookie
 
     def hold(
         self, visitor: Identity | Anonymous | None, cut: Callable[[str], None]

@@ -9,8 +9,10 @@ from twisted.internet.defer import Deferred
 from giestack import access
 from giestack.access import Policy, Standing
 from giestack.proxy.decision import Decision, Destination, Forward, Refuse, Request, Use
+from giestack.routing.environments import EnvironmentRoute
 from giestack.routing.formats import EntryPoint
 from giestack.routing.places import (
+    Environment,
     HostEntryPoint,
     PathEntryPoint,
     Place,
@@ -30,13 +32,19 @@ TOOLS_UNKNOWN = Refuse(
 
 _TOOLS = (UnknownEntryPoint, HostEntryPoint)
 _REMEMBERED = 10_000
-_USED = ("entry_point", "session")
+_USED = ("entry_point", "session", "environment")
 
 
 class Locate(Protocol):
     """Where a host and a raw path lead."""
 
     def __call__(self, host: bytes, path: bytes) -> Place: ...
+
+
+class FindEnvironment(Protocol):
+    """Where the requests of a session go; see `giestack.routing.table.RouteTable.environment`."""
+
+    def __call__(self, session: str, path: bytes) -> EnvironmentRoute | None: ...
 
 
 class CheckSession(Protocol):
@@ -68,6 +76,10 @@ def no_entrance(session_id: str) -> None:
     """Where nothing is spawned."""
 
 
+def no_environment(session: str, path: bytes) -> None:
+    """Where nothing is routed by cookie."""
+
+
 class Gate:
     """The front door's `Decide`."""
 
@@ -81,6 +93,7 @@ class Gate:
         use_of: UseOf | None = None,
         tools_known: Callable[[], bool] = lambda: True,
         sessions_known: Callable[[], bool] = lambda: True,
+        environment: FindEnvironment = no_environment,
     ) -> None:
         """
         :param entrance: the way into the spawned session of this id; None where there is none.
@@ -96,6 +109,7 @@ class Gate:
         self._use_of = use_of
         self._tools_known = tools_known
         self._sessions_known = sessions_known
+        self._environment = environment
         self.policy = policy
         # What was decided before for a path, what is there, and a visitor who may enter.
         self._known: dict[bytes, tuple[EntryPoint | Entrance, Visitor, Destination]] = {}
@@ -110,6 +124,8 @@ class Gate:
         if entrance is None and isinstance(place, SpawnedSession) and not self._sessions_known():
             return SESSIONS_UNKNOWN
         if not access.needs_visitor(place, request, self.policy, entrance):
+            if isinstance(place, Environment):
+                return self._by_cookie(place, request)
             decision = access.decide(place, request, self.policy, None, None)
             if (
                 isinstance(place, _TOOLS)
@@ -130,6 +146,11 @@ class Gate:
     ) -> Decision | Deferred[Decision]:
         if isinstance(place, SpawnedSession):
             return self._into_session(visitor, place, request)
+        if isinstance(place, Environment):
+            route = None
+            if isinstance(visitor, (Identity, Anonymous)):
+                route = self._environment(visitor.session_key, place.rest)
+            return self._decide(None, place, request, visitor, None, route)
         if (
             not isinstance(place, (PathEntryPoint, HostEntryPoint))
             or not isinstance(visitor, (Identity, Anonymous))
@@ -148,6 +169,16 @@ class Gate:
                 decision = self._decide(standing, place, request, visitor)
                 return self._remember(decision, place.prefix, place.entry_point)
         return self._decide(standing, place, request, visitor)
+
+    def _by_cookie(self, place: Environment, request: Request) -> Decision:
+        """Without a host that knows sessions: by the cookie alone, as the old proxies did."""
+        found = {
+            route
+            for cookie in request.fields.session_cookies
+            if (route := self._environment(cookie.decode("latin-1"), place.rest)) is not None
+        }
+        route = found.pop() if len(found) == 1 else None
+        return access.decide(place, request, self.policy, None, None, None, route)
 
     def _into_session(self, visitor: Visitor, place: SpawnedSession, request: Request) -> Decision:
         # Asked for only now: the session may have ended while the visitor was looked up.
@@ -169,8 +200,9 @@ class Gate:
         request: Request,
         visitor: Visitor,
         entrance: Entrance | None = None,
+        route: EnvironmentRoute | None = None,
     ) -> Decision:
-        decision = access.decide(place, request, self.policy, visitor, standing, entrance)
+        decision = access.decide(place, request, self.policy, visitor, standing, entrance, route)
         if self._use_of is None or not isinstance(decision, Forward):
             return decision
         to = decision.destination

@@ -36,6 +36,7 @@ def access_policy(settings: Settings) -> Policy:
         check_owner=settings.proxy.interactivetools_auth == "owner",
         galaxy_origin=None if origin is None else origin.lower().encode(),
         allowed_origins=frozenset(o.encode() for o in settings.proxy.allowed_origins),
+        checks_sessions=settings.galaxy.database_connection is not None,
         cookie_domain=None if domain is None else domain.lower().removeprefix(".").encode(),
     )
 

@@ -21,6 +21,7 @@ from giestack.proxy.head import GuardedNames, RequestFields
 from giestack.proxy.request_head import backend_fields
 from giestack.proxy.seen import Seen
 from giestack.routing.chat_paths import chat_place
+from giestack.routing.environments import EnvironmentRoute
 from giestack.routing.formats import EntryPoint
 from giestack.routing.places import (
     Environment,
@@ -129,8 +130,6 @@ class RefusedTests(SynchronousTestCase):
                 HostEntryPoint(None, True),
                 HostEntryPoint(TOOL, True),
                 SpawnedSession("abc", b"/"),
-                Environment(True),
-                Environment(False),
             ):
                 for visitor in (None, ALICE, ADMIN, NOBODY, OUT, DOWN):
                     decision = decide(place, ask(), policy, visitor, "owner")
@@ -461,7 +460,7 @@ class NeedsVisitorTests(SynchronousTestCase):
             (OwnPage(b""), True, True),
             (UnknownEntryPoint(), False, False),
             (Nowhere(), False, False),
-            (Environment(True), False, False),
+            (Environment(True, b""), True, True),
             (SpawnedSession("a", b""), False, False),
         ):
             self.assertEqual(needs_visitor(place, ask(), OWNED), owned, place)
@@ -469,6 +468,52 @@ class NeedsVisitorTests(SynchronousTestCase):
         for policy in (OWNED, OPEN):
             for way in (entrance(), entrance("queued")):
                 self.assertTrue(needs_visitor(SESSION, ask(), policy, way))
+
+
+class EnvironmentTests(SynchronousTestCase):
+    """Cookie-routed environments: the session is the route, and it must be valid."""
+
+    ROUTE = EnvironmentRoute("a cookie", Address("10.0.0.7", 8888))
+    BELOW, ELSEWHERE = Environment(True, b"/jupyter"), Environment(False, b"/x")
+    BARE = Policy(check_owner=False, checks_sessions=False)
+
+    def refused(self, place: Place, visitor: Visitor | None, policy: Policy = OWNED) -> int:
+        decision = decide(place, ask(), policy, visitor, None)
+        assert isinstance(decision, Refuse)
+        return decision.status
+
+    def test_without_a_route(self) -> None:
+        for visitor, below, elsewhere in (
+            (ALICE, 404, 404),
+            (NOBODY, 404, 404),
+            (OUT, 401, 404),
+            (DOWN, 503, 503),
+        ):
+            self.assertEqual(self.refused(self.BELOW, visitor), below)
+            self.assertEqual(self.refused(self.ELSEWHERE, visitor), elsewhere)
+        self.assertEqual(self.refused(self.BELOW, None, self.BARE), 404)
+
+    def test_the_path_is_unchanged(self) -> None:
+        for visitor, policy in ((ALICE, OWNED), (NOBODY, OWNED), (None, self.BARE)):
+            request = ask(b"/gie_proxy/jupyter/tree%2F?x=1")
+            decision = decide(self.BELOW, request, policy, visitor, None, None, self.ROUTE)
+            assert isinstance(decision, Forward)
+            self.assertEqual(decision.target, request.target)
+            to = decision.destination
+            self.assertEqual((to.address, to.visitor), (self.ROUTE.address, visitor))
+            self.assertEqual((to.kind, to.route, to.prefix), ("environment", "10.0.0.7:8888", b""))
+
+    def test_a_port_that_is_not_known_yet(self) -> None:
+        route = EnvironmentRoute("a cookie", None)
+        decision = decide(self.BELOW, ask(), OWNED, ALICE, None, None, route)
+        assert isinstance(decision, Refuse)
+        self.assertEqual((decision.status, decision.code), (502, "backend-down"))
+        self.assertIsNotNone(decision.retry_after)
+
+    def test_another_sites_page(self) -> None:
+        request = ask(b"/gie_proxy/x", *WEBSOCKET, (b"Origin", b"https://evil.example"))
+        decision = decide(self.BELOW, request, OWNED, ALICE, None, None, self.ROUTE)
+        self.assertIs(decision, access.FOREIGN_ORIGIN)
 
 
 class ChatTests(SynchronousTestCase):

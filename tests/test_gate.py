@@ -22,6 +22,7 @@ from giestack.proxy.decision import (
 from giestack.proxy.head import GuardedNames, RequestFields
 from giestack.proxy.seen import seen_by_visitor
 from giestack.routing.chat_paths import in_chat_alone
+from giestack.routing.environments import EnvironmentRoute
 from giestack.routing.formats import EntryPoint, by_key
 from giestack.routing.places import HostEntryPoint, OwnPage, Place, Service, SpawnedSession
 from giestack.routing.table import Prefixes, RouteTable
@@ -109,6 +110,55 @@ class Site:
         if self.late_standing is not None:
             return self.late_standing
         return "owner" if self.owners[key] == visitor else "other"
+
+
+class EnvironmentTests(SynchronousTestCase):
+    """Who has no place of their own elsewhere may have an environment."""
+
+    ROUTE = EnvironmentRoute("cookie", Address("10.0.0.7", 8888))
+
+    def site(self, policy: Policy | None = None) -> Site:
+        site = Site(policy)
+        site.table.replace("map", {}, {"k1": [self.ROUTE], "raw": [self.ROUTE], "k3": [self.ROUTE]})
+        site.gate = Gate(
+            site.table.locate,
+            site.check,
+            site.standing,
+            policy or Policy(),
+            environment=site.table.environment,
+        )
+        return site
+
+    def status(self, site: Site, request: Request) -> int:
+        decision = site.gate(request)
+        if isinstance(decision, Forward):
+            self.assertEqual(decision.destination.address, self.ROUTE.address)
+            return 200
+        assert isinstance(decision, Refuse)
+        return decision.status
+
+    def test_by_what_the_cookie_stands_for(self) -> None:
+        site = self.site()
+        for cookie, below, elsewhere in (
+            (b"alice", 200, 200),
+            (b"nobody", 200, 200),
+            (b"bob", 404, 404),
+            (b"raw", 401, 404),
+        ):
+            found = self.status(site, ask(b"/gie_proxy/jupyter", cookie=cookie))
+            self.assertEqual(found, below)
+            self.assertEqual(self.status(site, ask(b"/lab", cookie=cookie)), elsewhere)
+
+    def test_by_the_cookie_itself_where_nobody_knows_sessions(self) -> None:
+        site = self.site(Policy(check_owner=False, checks_sessions=False))
+        self.assertEqual(self.status(site, ask(b"/gie_proxy/jupyter", cookie=b"raw")), 200)
+        self.assertEqual(self.status(site, ask(b"/gie_proxy/jupyter", cookie=b"alice")), 404)
+        two = (b"Cookie", b"galaxysession=k1")
+        self.assertEqual(self.status(site, ask(b"/gie_proxy/x", two, cookie=b"raw")), 200)
+        site.table.replace("other", {}, {"alice": [EnvironmentRoute("x", ADDRESS)]})
+        two = (b"Cookie", b"galaxysession=alice")
+        self.assertEqual(self.status(site, ask(b"/gie_proxy/x", two, cookie=b"raw")), 404)
+        self.assertEqual(site.checked, [])
 
 
 class AtOnceTests(SynchronousTestCase):

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from twisted.internet.defer import Deferred, gatherResults
 
+from giestack.routing.environments import by_session
+from giestack.routing.source import SourceRoutes
 from giestack.routing.table import RouteTable
 from giestack.routing.watch import WatchedMap
 
@@ -11,11 +13,18 @@ from giestack.routing.watch import WatchedMap
 class SessionMaps(Mapping[str, WatchedMap]):
     """Session maps by name; what they hold goes into a route table.
 
-    ``open_map`` makes the source for a location, not started.
+    ``open_map`` makes the source for a location, not started. ``session_of`` says what a cookie
+    stands for, by which an environment is looked up; None: nobody can have it.
     """
 
-    def __init__(self, table: RouteTable, open_map: Callable[[str], WatchedMap]) -> None:
+    def __init__(
+        self,
+        table: RouteTable,
+        open_map: Callable[[str], WatchedMap],
+        session_of: Callable[[str], str | None],
+    ) -> None:
         self._table = table
+        self._session_of = session_of
         self._open_map = open_map
         self._maps: dict[str, WatchedMap] = {}
         self._running = False
@@ -67,7 +76,12 @@ class SessionMaps(Mapping[str, WatchedMap]):
         return gatherResults(list(self._leaving))
 
     def _start(self, name: str, watched: WatchedMap) -> None:
-        watched.start(lambda routes: self._table.replace(name, routes.entry_points))
+        def publish(routes: SourceRoutes) -> None:
+            environments = routes.environments
+            sorted_ = None if environments is None else by_session(environments, self._session_of)
+            self._table.replace(name, routes.entry_points, sorted_)
+
+        watched.start(publish)
 
     def _leave(self, watched: WatchedMap) -> None:
         leaving = watched.stop()

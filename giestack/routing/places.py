@@ -114,9 +114,11 @@ class Environment:
     """Nothing of the above: the visitor's own cookie-routed environment, should there be one.
 
     :ivar below_prefix: whether the path is below the prefix of such environments.
+    :ivar rest: the path as it stands, without that prefix.
     """
 
     below_prefix: bool
+    rest: bytes
 
 
 @dataclass(slots=True)

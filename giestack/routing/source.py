@@ -1,11 +1,12 @@
 """What the route table needs from whatever knows routes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
+from giestack.routing.environments import EnvironmentRoute
 from giestack.routing.formats import EntryPoint
 
 
@@ -13,15 +14,15 @@ from giestack.routing.formats import EntryPoint
 class SourceRoutes:
     """Everything that a source knows at one time.
 
-    Formats that are keyed by a cookie (Galaxy's ``gxproxy`` and ``gxproxy2`` maps, the Go
-    proxy's XML) have no entry points. Their rows belong in a second mapping here, from the
-    cookie as the file holds it to the address, so that a source may find out which format it
-    has by looking.
+    A source may find out by looking which format it has.
 
     :ivar entry_points: by key; never changed after it was published.
+    :ivar environments: the rows of formats that are keyed by a cookie (Galaxy's ``gxproxy`` and
+        ``gxproxy2`` maps, the Go proxy's XML), in their order; None for other formats.
     """
 
     entry_points: Mapping[bytes, EntryPoint]
+    environments: Sequence[EnvironmentRoute] | None = None
 
 
 class MapTrouble(Exception):

@@ -19,6 +19,7 @@ from types import MappingProxyType
 
 from giestack.address import Address
 from giestack.routing.chat_paths import chat_place
+from giestack.routing.environments import BySession, EnvironmentRoute, route_for
 from giestack.routing.formats import EntryPoint
 from giestack.routing.places import (
     Environment,
@@ -39,6 +40,7 @@ _DOT_SEGMENT = re.compile(rb"(?:\A|/)(?:\.|%2[eE]){1,2}(?=/|\Z)")
 # Stands in for a missing entry point, so that an unknown key costs the same comparison.
 _ABSENT = EntryPoint("", "", "/" * 13, Address())
 _NO_ENTRY_POINTS: Mapping[bytes, EntryPoint] = MappingProxyType({})
+_NO_ENVIRONMENTS: BySession = MappingProxyType({})
 _UNKNOWN = UnknownEntryPoint()
 _NOWHERE = Nowhere()
 _TOOL_LABELS = frozenset({b"ep", b"interactivetoolentrypoint"})
@@ -96,13 +98,14 @@ class RouteTable:
         "_any_domain",
         "_below",
         "_domains",
-        "_environment",
+        "_environments",
         "_exact",
+        "_gie_length",
         "_gie_start",
         "_names",
-        "_otherwise",
         "_own_length",
         "_own_start",
+        "_routes_by_cookie",
         "_service_lengths",
         "_services",
         "_session_start",
@@ -119,22 +122,21 @@ class RouteTable:
         prefixes: Prefixes,
         services: Iterable[Service] = (),
         sources: Iterable[str] = (),
-        environments: bool = False,
     ) -> None:
         """Start without entry points.
 
         ``sources`` are the names that `replace` will be called with, in their order of
-        precedence. ``environments`` says whether any source routes by cookie. Raise
-        `ValueError` for prefixes, domains or service paths that cannot be matched.
+        precedence. Raise `ValueError` for prefixes, domains or service paths that cannot be
+        matched.
         """
         self._names: tuple[str, ...] = ()
         self._sources: tuple[Mapping[bytes, EntryPoint], ...] = ()
+        self._environments: dict[str, BySession] = {}
+        self._routes_by_cookie = False
         self.keep(sources)
-        self.configure(prefixes, services, environments)
+        self.configure(prefixes, services)
 
-    def configure(
-        self, prefixes: Prefixes, services: Iterable[Service] = (), environments: bool = False
-    ) -> None:
+    def configure(self, prefixes: Prefixes, services: Iterable[Service] = ()) -> None:
         """Take other prefixes and services and keep the entry points.
 
         Raise `ValueError` and change nothing when they cannot be matched.
@@ -162,6 +164,7 @@ class RouteTable:
         self._tools_start = (tools + b"/",) if tools else ()
         self._tools_length = len(tools)
         self._gie_start = (gie + b"/",) if gie else ()
+        self._gie_length = len(gie)
         exact: dict[bytes, Place] = {}
         if own:
             exact[prefixes.login.encode()] = OwnPage(b"/login")
@@ -172,21 +175,34 @@ class RouteTable:
         self._exact = exact
         self._services = by_path
         self._service_lengths = sorted({len(path) for path in by_path}, reverse=True)
-        self._environment: Place = Environment(True) if environments else _NOWHERE
-        self._otherwise: Place = Environment(False) if environments else _NOWHERE
 
     def keep(self, sources: Iterable[str]) -> None:
         """Have these sources and no other, in this order of precedence; new ones are empty."""
         known = dict(zip(self._names, self._sources, strict=True))
         self._names = tuple(dict.fromkeys(sources))
         self._sources = tuple(known.get(name, _NO_ENTRY_POINTS) for name in self._names)
+        self._environments = {
+            name: self._environments[name] for name in self._names if name in self._environments
+        }
+        self._routes_by_cookie = bool(self._environments)
 
-    def replace(self, source: str, entry_points: Mapping[bytes, EntryPoint]) -> None:
+    def replace(
+        self,
+        source: str,
+        entry_points: Mapping[bytes, EntryPoint],
+        environments: BySession | None = None,
+    ) -> None:
         """Put ``entry_points``, by key, in the place of what ``source`` had before.
 
-        The mapping is not copied: it stays the source's own. A source with a name that was not
+        So for ``environments``, which are None where the source does not route by cookie. The
+        mappings are not copied: they stay the source's own. A source with a name that was not
         announced comes last.
         """
+        if environments is None:
+            self._environments.pop(source, None)
+        else:
+            self._environments[source] = environments
+        self._routes_by_cookie = bool(self._environments)
         if source not in self._names:
             self._names += (source,)
             self._sources += (entry_points,)
@@ -219,6 +235,18 @@ class RouteTable:
                 found = entry_point
         return found
 
+    def environment(self, session: str, path: bytes) -> EnvironmentRoute | None:
+        """Return where a session's requests go that nothing else has a place for.
+
+        ``path`` is `Environment.rest`.
+        """
+        for name in self._names:
+            routes = self._environments.get(name, _NO_ENVIRONMENTS).get(session)
+            route = route_for(routes, path) if routes else None
+            if route is not None:
+                return route
+        return None
+
     def locate(self, host: bytes, path: bytes) -> Place:
         """Return where a request goes.
 
@@ -238,9 +266,11 @@ class RouteTable:
                 service = self._services.get(path[:length])
                 if service is not None:
                     return _service_place(service, path)
+        if not self._routes_by_cookie:
+            return _NOWHERE
         if path.startswith(self._gie_start) or path + b"/" in self._gie_start:
-            return self._environment
-        return self._otherwise
+            return Environment(True, path[self._gie_length :])
+        return Environment(False, path)
 
     def _by_host(self, host: bytes, path: bytes) -> Place | None:
         host = host.rstrip(b".")

@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.address import Address
+from giestack.routing.environments import EnvironmentRoute
 from giestack.routing.formats import EntryPoint
 from giestack.routing.maps import SessionMaps
 from giestack.routing.source import Publish, SourceRoutes
@@ -45,7 +46,7 @@ class SessionMapsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.opened: list[OpenedMap] = []
         self.table = RouteTable(Prefixes())
-        self.maps = SessionMaps(self.table, self.open)
+        self.maps = SessionMaps(self.table, self.open, {"cookie": "session"}.get)
         self.maps.configure({"a": "/a", "b": "/b"})
 
     def open(self, location: str) -> WatchedMap:
@@ -64,6 +65,15 @@ class SessionMapsTests(SynchronousTestCase):
         b.tell(tool("x", 2), tool("y", 3))
         self.assertEqual((self.port(b"x"), self.port(b"y")), (1, 3))
         self.assertIs(self.maps["b"], cast(Any, b))
+
+    def test_environments_by_what_their_cookies_stand_for(self) -> None:
+        self.maps.start()
+        route = EnvironmentRoute("cookie", Address("10.0.0.7", 8888))
+        routes = SourceRoutes({}, [route, EnvironmentRoute("unknown", None)])
+        assert self.opened[0].publish is not None
+        self.opened[0].publish(routes)
+        self.assertIs(self.table.environment("session", b"/"), route)
+        self.assertIsNone(self.table.environment("unknown", b"/"))
 
     def test_known_is_when_all_were_read(self) -> None:
         self.maps.start()

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.address import Address
 from giestack.routing import table as table_module
+from giestack.routing.environments import EnvironmentRoute
 from giestack.routing.formats import EntryPoint, by_key
 from giestack.routing.places import (
     Environment,
@@ -38,9 +39,9 @@ APOLLO = Service(b"/apollo", LOCAL)
 APOLLO_API = Service(b"/apollo/api", LOCAL, strip_path=False)
 
 
-def a_table(*services, environments=False, **prefixes):
-    table = RouteTable(Prefixes(**prefixes), services, ["map"], environments)
-    table.replace("map", by_key([JUPYTER, RSTUDIO]))
+def a_table(*services, environments=None, **prefixes):
+    table = RouteTable(Prefixes(**prefixes), services, ["map"])
+    table.replace("map", by_key([JUPYTER, RSTUDIO]), environments)
     return table
 
 
@@ -277,27 +278,53 @@ class ServiceTests(SynchronousTestCase):
 
     def test_services_come_before_environments(self):
         gie = Service(b"/gie_proxy", LOCAL)
-        table = a_table(gie, environments=True)
+        table = a_table(gie, environments={})
         self.assertEqual(table.locate(FRONT, b"/gie_proxy"), ServicePlace(gie, b"/", b"/"))
 
 
 class EnvironmentTests(SynchronousTestCase):
+    HERE = EnvironmentRoute("cookie", Address("10.0.0.7", 8888))
+    THERE = EnvironmentRoute("cookie", Address("10.0.0.8", 8888), b"/jupyter")
+
     def test_everything_else_may_be_an_environment(self):
-        table = a_table(environments=True)
-        for path, below in {
-            b"/gie_proxy": True,
-            b"/gie_proxy/jupyter/tree": True,
-            b"/gie_proxyx": False,
-            b"/anything": False,
-        }.items():
-            self.assertEqual(table.locate(FRONT, path), Environment(below))
+        table = a_table(environments={})
+        for path, below, rest in (
+            (b"/gie_proxy", True, b""),
+            (b"/gie_proxy/jupyter/tree", True, b"/jupyter/tree"),
+            (b"/gie_proxyx", False, b"/gie_proxyx"),
+            (b"/anything", False, b"/anything"),
+        ):
+            self.assertEqual(table.locate(FRONT, path), Environment(below, rest))
 
     def test_without_a_prefix(self):
-        table = a_table(environments=True, gie="")
-        self.assertEqual(table.locate(FRONT, b"/"), Environment(False))
+        table = a_table(environments={}, gie="")
+        self.assertEqual(table.locate(FRONT, b"/"), Environment(False, b"/"))
 
     def test_without_environments(self):
-        self.assertEqual(a_table().locate(FRONT, b"/gie_proxy/jupyter"), Nowhere())
+        table = a_table()
+        self.assertEqual(table.locate(FRONT, b"/gie_proxy/jupyter"), Nowhere())
+        self.assertIsNone(table.environment("session", b"/jupyter"))
+
+    def test_as_long_as_a_source_has_some(self):
+        table = a_table(environments={"session": [self.HERE]})
+        table.replace("map", by_key([JUPYTER]))
+        self.assertEqual(table.locate(FRONT, b"/gie_proxy/jupyter"), Nowhere())
+        table.replace("map", {}, {"session": [self.HERE]})
+        table.keep(["another"])
+        self.assertEqual(table.locate(FRONT, b"/gie_proxy/jupyter"), Nowhere())
+        self.assertIsNone(table.environment("session", b"/"))
+
+    def test_a_session_has_its_own(self):
+        table = a_table(environments={"session": [self.HERE]})
+        self.assertIs(table.environment("session", b"/any"), self.HERE)
+        self.assertIsNone(table.environment("another", b"/any"))
+
+    def test_the_first_source_that_has_one(self):
+        table = RouteTable(Prefixes(), (), ["a", "b"])
+        table.replace("b", {}, {"session": [self.HERE]})
+        table.replace("a", {}, {"session": [self.THERE]})
+        self.assertIs(table.environment("session", b"/jupyter/tree"), self.THERE)
+        self.assertIs(table.environment("session", b"/rstudio"), self.HERE)
 
 
 class SourcesTests(SynchronousTestCase):

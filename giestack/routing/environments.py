@@ -1,0 +1,62 @@
+"""Cookie-routed environments: the visitor's session alone says where a request goes.
+
+Galaxy's Interactive Environments (15.05 to 19.05) wrote one row for each session into their map,
+under the value of the cookie ``galaxysession``; the Go proxy's rows also name a path. Many cookie
+values mean one session, so that routes are looked up by what a cookie stands for.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from giestack.address import Address
+
+
+class Use(Protocol):
+    """`giestack.proxy.decision.Use`."""
+
+    def __call__(self, method: bytes, target: bytes) -> Callable[[], None] | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentRoute:
+    """Where the requests of one session go.
+
+    :ivar cookie: the session's cookie as the map holds it; never logged.
+    :ivar address: where the container listens; None while that is not known yet.
+    :ivar path: what a path behind the prefix of such environments starts with (the Go proxy's
+        ``FrontendPath``); ``b""`` is any path.
+    :ivar container_ids: the containers behind it, as Docker names them.
+    :ivar use: is told of requests, where somebody wants to know.
+    """
+
+    cookie: str = field(repr=False)
+    address: Address | None
+    path: bytes = b""
+    container_ids: tuple[str, ...] = ()
+    use: Use | None = field(default=None, repr=False, compare=False)
+
+
+BySession = Mapping[str, Sequence[EnvironmentRoute]]
+"""Routes by what their cookies stand for; of several that fit, the longest path, then the last."""
+
+
+def by_session(
+    routes: Iterable[EnvironmentRoute], session_of: Callable[[str], str | None]
+) -> BySession:
+    """Sort routes by session. ``session_of`` a cookie is None where nobody can have that one."""
+    found: dict[str, list[EnvironmentRoute]] = {}
+    for route in routes:
+        session = session_of(route.cookie)
+        if session is not None:
+            found.setdefault(session, []).append(route)
+    return found
+
+
+def route_for(routes: Sequence[EnvironmentRoute], path: bytes) -> EnvironmentRoute | None:
+    """Return the route that a path takes, as it is behind the prefix of such environments."""
+    best = None
+    for route in routes:
+        if path.startswith(route.path) and (best is None or len(route.path) >= len(best.path)):
+            best = route
+    return best

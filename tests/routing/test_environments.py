@@ -1,0 +1,37 @@
+"""Routes of cookies: what several strings stand for, and which of several routes is taken."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from giestack.address import Address
+from giestack.routing.environments import EnvironmentRoute, by_session, route_for
+
+HERE, THERE = Address("10.0.0.7", 8888), Address("10.0.0.8", 8888)
+
+
+def route(cookie="c", address=HERE, path=b""):
+    return EnvironmentRoute(cookie, address, path)
+
+
+class BySessionTests(SynchronousTestCase):
+    def test_cookies_that_stand_for_one_session(self):
+        routes = [route("AB"), route("zz"), route("ab", THERE)]
+        known = {"AB": "session", "ab": "session"}
+        self.assertEqual(by_session(routes, known.get), {"session": [routes[0], routes[2]]})
+
+    def test_nothing_tells_the_cookie(self):
+        self.assertNotIn("hush", repr(route("hush")))
+
+
+class RouteForTests(SynchronousTestCase):
+    def test_the_longest_path(self):
+        every, jupyter = route(), route(path=b"/jupyter")
+        for routes in ([every, jupyter], [jupyter, every]):
+            self.assertIs(route_for(routes, b"/jupyter/tree"), jupyter)
+            self.assertIs(route_for(routes, b"/rstudio"), every)
+
+    def test_the_newest_of_equal_ones(self):
+        older, newer = route(address=HERE), route(address=THERE)
+        self.assertIs(route_for([older, newer], b"/"), newer)
+
+    def test_none_that_fits(self):
+        self.assertIsNone(route_for([route(path=b"/jupyter")], b"/rstudio"))
