@@ -45,7 +45,7 @@ Standing = Literal["owner", "other", "gone", "unavailable"]
 PUBLIC_PAGES = frozenset((b"/demo", b"/login", b"/favicon.ico"))
 """Own pages that anybody may see, so that there is a way in."""
 
-PUBLIC_FOLDERS = (b"/demo/", b"/login/", b"/static/")
+PUBLIC_FOLDERS = (b"/demo/", b"/doctor/", b"/login/", b"/static/")
 """What stands below them, with all that pages are made of."""
 
 _DEFAULT_PORTS = {b"http": 80, b"https": 443}

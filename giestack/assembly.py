@@ -42,6 +42,7 @@ from giestack.ops.metrics import Metrics
 from giestack.ops.traffic import Traffic
 from giestack.ops.visits import Visits
 from giestack.parts import Giestack, Part
+from giestack.probe import key_of
 from giestack.proxy.ask import Ask
 from giestack.proxy.decision import Decide
 from giestack.proxy.endpoints import Endpoints
@@ -62,6 +63,7 @@ from giestack.settings.schema import Settings
 from giestack.site.api import Api
 from giestack.site.chat_resource import make_chat_site
 from giestack.site.demo import DemoLogins, DemoPage
+from giestack.site.doctor import DoctorPages
 from giestack.site.pages import make_site
 from giestack.site.refusals import RefusalPages
 from giestack.site.streams import Streams
@@ -266,6 +268,7 @@ class Assembly:
             chat_site = chatting.site(
                 refusals, self._streams, policy.origins, spawning=spawner is not None
             )
+        doctor = self._doctor(settings, refusals)
         site = make_site(
             self._reactor,
             refusals,
@@ -276,6 +279,7 @@ class Assembly:
             spawning=spawner,
             api=api,
             chat=chat_site,
+            doctor=None if doctor is None else doctor.resource(),
         )
         gate = Gate(
             self._table.locate,
@@ -291,7 +295,7 @@ class Assembly:
         rules: Rules = {
             "decide": gate,
             "local": OwnPages(site, self._reactor),
-            "refusal_page": refusals,
+            "refusal_page": refusals if doctor is None else doctor.refusal,
             "guarded": guarded_names(settings),
             "limits": limits_of(proxy),
             "trusted": TrustedPeers(proxy.trusted_proxies),
@@ -303,6 +307,15 @@ class Assembly:
             chat_rules["decide"] = Gate(in_chat_alone, host.check, host.standing, policy)
             chat_rules["local"] = OwnPages(make_chat_site(self._reactor, chat_site), self._reactor)
         return rules, chat_rules, api
+
+    def _doctor(self, settings: Settings, refusals: RefusalPages) -> DoctorPages | None:
+        """What answers ``giestack doctor``; None without a secret that both of them know."""
+        secret = settings.secret or settings.galaxy.id_secret
+        if secret is None:
+            return None
+        return DoctorPages(
+            refusals, key_of(secret), lambda: datetime.now(UTC).timestamp(), self._reactor
+        )
 
     # Another configuration while giestack runs: first all that can fail, then all the rest.
 

@@ -35,6 +35,7 @@ ROOMS: dict[str, set[str]] = {
         "giestack.proxy",
         "giestack.routing",
         "giestack.database",
+        "giestack.probe",
         "giestack.chat.about",
         "giestack.chat.frames",
         "giestack.chat.outlet",
@@ -59,6 +60,7 @@ ROOMS: dict[str, set[str]] = {
 PURE = (
     "giestack/access.py",
     "giestack/address.py",
+    "giestack/probe.py",
     "giestack/visitor.py",
     "giestack/chat/at_rest.py",
     "giestack/chat/frames.py",

@@ -32,6 +32,7 @@ def make_site(
     spawning: Spawning | None = None,
     api: Api | None = None,
     chat: ChatSite | None = None,
+    doctor: Resource | None = None,
 ) -> OwnSite:
     """Return the Site for `giestack.proxy.local.OwnPages`.
 
@@ -60,6 +61,8 @@ def make_site(
         top.putChild(b"admin", endpoint({b"GET": AdminPage(refusals, spawning, now)}))
     if chat is not None:
         top.putChild(b"chat", chat.resource(f"{refusals.links.prefix}/chat"))
+    if doctor is not None:
+        top.putChild(b"doctor", doctor)
     if demo is not None:
         top.putChild(b"demo", endpoint({b"GET": demo.show, b"POST": demo.submit}))
     root: Resource = top
