@@ -12,16 +12,13 @@ import sqlite3
 from functools import partial
 from urllib.parse import quote
 
-from giestack.routing.formats import BadRow, EntryPoint, gxitproxy_row
-from giestack.routing.source import MapTrouble, Reading, SourceRoutes
+from giestack.routing.rows import COLUMNS, RowParser
+from giestack.routing.source import MapTrouble, Reading
 
-_COLUMNS = ("key", "key_type", "token", "host", "port", "info")
 # In the order of writing: of two rows with one key the newer counts, as in gx-it-proxy.
 _SELECT = 'SELECT "key", key_type, token, host, port, info FROM gxitproxy ORDER BY rowid'
 # Longer than a commit takes; short, because a thread waits for it.
 _BUSY_TIMEOUT = 0.25
-
-_Row = tuple[object, ...]
 
 _TROUBLES = {
     sqlite3.SQLITE_BUSY: ("locked", "is locked by another program"),
@@ -51,8 +48,7 @@ class SQLiteReader:
         self._connection: sqlite3.Connection | None = None
         self._seen: tuple[int, ...] = ()
         self._version = 0
-        self._reading: Reading | None = None
-        self._parsed: dict[_Row, EntryPoint | BadRow] = {}
+        self._rows = RowParser()
 
     def look(self) -> Reading:
         """Return what the map holds; the routes are the same object while nothing has changed.
@@ -90,12 +86,13 @@ class SQLiteReader:
         if self._connection is None:
             self._connection = _connect(self._path)
         (version,) = self._connection.execute("PRAGMA data_version").fetchone()
-        if seen == self._seen and version == self._version and self._reading is not None:
-            return self._reading
-        self._reading = self._read(self._connection)
+        known = self._rows.reading
+        if seen == self._seen and version == self._version and known is not None:
+            return known
+        reading = self._read(self._connection)
         # As of before the read: a commit in between is looked at once more.
         self._seen, self._version = seen, version
-        return self._reading
+        return reading
 
     def _read(self, connection: sqlite3.Connection) -> Reading:
         self.reads += 1
@@ -103,32 +100,9 @@ class SQLiteReader:
         columns = {name for (name,) in info.fetchall()}
         if not columns:
             raise MapTrouble("empty", "has no table gxitproxy", missing=True)
-        if not columns.issuperset(_COLUMNS):
+        if not columns.issuperset(COLUMNS):
             raise MapTrouble("columns", "has a table gxitproxy without Galaxy's columns")
-        return self._parse(connection.execute(_SELECT).fetchall())
-
-    def _parse(self, rows: list[_Row]) -> Reading:
-        before, self._parsed = self._parsed, {}
-        entry_points: dict[bytes, EntryPoint] = {}
-        bad: dict[str, str] = {}
-        for row in rows:
-            parsed = before.get(row)
-            if parsed is None:
-                try:
-                    parsed = gxitproxy_row(*row)
-                except BadRow as error:
-                    parsed = error.with_traceback(None)
-            self._parsed[row] = parsed
-            if isinstance(parsed, BadRow):
-                bad[_shown(row[0])] = str(parsed)
-                continue
-            key = parsed.key.encode()
-            if key in entry_points:
-                bad[_shown(row[0])] = "two rows have this key, the newer one is taken"
-            entry_points[key] = parsed
-        if self._reading is not None and entry_points == self._reading.routes.entry_points:
-            return Reading(self._reading.routes, bad)
-        return Reading(SourceRoutes(entry_points), bad)
+        return self._rows.parse(connection.execute(_SELECT).fetchall())
 
 
 def _connect(path: str) -> sqlite3.Connection:
@@ -143,7 +117,3 @@ def _connect(path: str) -> sqlite3.Connection:
     # One text that is no UTF-8 must not cost the whole table: its row is refused.
     connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
     return connection
-
-
-def _shown(key: object) -> str:
-    return key[:40] if isinstance(key, str) else f"({type(key).__name__})"
