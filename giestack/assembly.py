@@ -13,6 +13,7 @@ from twisted.logger import LogLevel
 from giestack.chatting import Chatting
 from giestack.database import DatabaseUnavailable
 from giestack.galaxy import Galaxy, NoHost
+from giestack.galaxy_api import GalaxyApi
 from giestack.gate import Gate, no_entrance
 from giestack.listening import Certificates, Door, Listeners
 from giestack.meaning import (
@@ -66,6 +67,7 @@ from giestack.site.demo import DemoLogins, DemoPage
 from giestack.site.doctor import DoctorPages
 from giestack.site.pages import make_site
 from giestack.site.refusals import RefusalPages
+from giestack.site.stopping import Stopping
 from giestack.site.streams import Streams
 from giestack.site.tool_url import ToolPlaces
 from giestack.site.tools import Tools
@@ -144,10 +146,16 @@ class Assembly:
         )
         self._audit_log = AuditLog(log_target(log.audit), reactor, utcnow, in_thread)
         self._endpoints = Endpoints(reactor, settings.proxy.limits.connect_timeout)
+        ask = Ask(reactor, self._endpoints)
+        self._galaxy_api: GalaxyApi | None = None
+        if self._galaxy is not None and demo_logins is None:
+            galaxy = self._galaxy
+            self._galaxy_api = GalaxyApi(
+                ask, galaxy.codec.encode, galaxy.spellings, settings.galaxy
+            )
         self._spawner: Spawner | None = None
         self._figures: dict[str, Figures] = {}
         if settings.spawner is not None:
-            ask = Ask(reactor, self._endpoints)
             self._spawner = make_spawner(
                 reactor,
                 settings,
@@ -227,6 +235,8 @@ class Assembly:
         proxy, mask = settings.proxy, masking_of(settings.proxy)
         if self._galaxy is not None:
             self._galaxy.configure(settings.galaxy)
+        if self._galaxy_api is not None:
+            self._galaxy_api.configure(settings.galaxy)
         self._table.configure(prefixes_of(proxy), services_of(proxy))
         self._maps.configure(map_locations(proxy))
         self._endpoints.configure(proxy.limits.connect_timeout)
@@ -254,6 +264,9 @@ class Assembly:
         host, demo, spawner = self._host, self._demo_logins, self._spawner
         places = ToolPlaces(prefix=proxy.interactivetools_prefix)
         tools = Tools(host.entry_points, host.keys, self._table.find, places)
+        stopping = None
+        if self._galaxy_api is not None:
+            stopping = Stopping(host.standing, self._galaxy_api.stop, self._audit_log)
         api = Api(
             refusals,
             tools,
@@ -262,6 +275,7 @@ class Assembly:
             spawning=spawner,
             operations=self._operations,
             chat=None if chatting is None else chatting.chat,
+            stopping=stopping,
         )
         chat_site = None
         if chatting is not None:
@@ -279,6 +293,7 @@ class Assembly:
             spawning=spawner,
             api=api,
             chat=chat_site,
+            stopping=stopping,
             doctor=None if doctor is None else doctor.resource(),
         )
         gate = Gate(

@@ -97,6 +97,11 @@ class Galaxy:
         """The keys under which a session map may hold an entry point (since 23.2, and before)."""
         return (self.codec.entry_point_key(entry_point_id), self.codec.encode_id(entry_point_id))
 
+    def spellings(self, key: str) -> Sequence[str]:
+        """All keys of the entry point that has this one, which comes first."""
+        keys = self.keys(self.codec.entry_point_id(key))
+        return sorted(keys, key=lambda one: one != key)
+
     def session_of(self, cookie: str) -> str | None:
         """The session key that a session map's cookie stands for; None: no Galaxy made it."""
         try:

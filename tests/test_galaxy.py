@@ -73,6 +73,11 @@ class GalaxyTests(TestCase):
         alice = await self.visitor("user valid")
         self.assertEqual(self.galaxy.standing("nonsense!", alice), "gone")
 
+    def test_keys_are_spelt_in_two_ways(self) -> None:
+        keys = self.galaxy.keys(7)
+        self.assertEqual(self.galaxy.spellings(keys[0]), list(keys))
+        self.assertEqual(self.galaxy.spellings(keys[1]), [keys[1], keys[0]])
+
     async def test_a_database_that_is_gone(self) -> None:
         alice = await self.visitor("user valid")
         await self.galaxy.database.stop()

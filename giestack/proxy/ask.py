@@ -1,6 +1,6 @@
-"""One question to a backend: a GET on a connection of its own, bounded in size and time."""
+"""One question to a backend, on a connection of its own, bounded in size and time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from errno import ENOENT
 from typing import Any, cast
@@ -53,13 +53,25 @@ class Ask:
         self._endpoint_for = endpoint_for
 
     def __call__(
-        self, address: Address, target: bytes, host: bytes, *, seconds: float, most: int = 0
+        self,
+        address: Address,
+        target: bytes,
+        host: bytes,
+        *,
+        seconds: float,
+        most: int = 0,
+        method: bytes = b"GET",
+        fields: Sequence[tuple[bytes, bytes]] = (),
     ) -> Deferred[Answer]:
         """Ask for a path and query; the Deferred never fails, but may be cancelled.
+
+        A redirection is an answer like others: nobody is asked but this backend.
 
         :param host: the value of Host.
         :param seconds: for all of it; then it counts as no answer.
         :param most: bytes of the body that are waited for; 0: the head is enough.
+        :param method: one that has no need of a body.
+        :param fields: further fields of the request's head.
         """
         question = _Question(self._clock, seconds, most)
         factory = Factory.forProtocol(lambda: _Connection(address, most + _HEAD))
@@ -68,8 +80,13 @@ class Ask:
             connecting = self._endpoint_for(address).connect(factory)
         except (OSError, ValueError) as error:
             connecting = fail(error)
-        head = b"GET %b HTTP/1.1\r\nHost: %b\r\nAccept: */*\r\nConnection: close\r\n\r\n"
-        return question.begin(cast("Deferred[_Connection]", connecting), head % (target, host))
+        head = b"%b %b HTTP/1.1\r\nHost: %b\r\nAccept: */*\r\nConnection: close\r\n" % (
+            method,
+            target,
+            host,
+        )
+        head += b"".join([b"%b: %b\r\n" % field for field in fields])
+        return question.begin(cast("Deferred[_Connection]", connecting), head + b"\r\n")
 
 
 class _Question:

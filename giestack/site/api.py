@@ -29,6 +29,7 @@ from giestack.site.operations import Operations
 from giestack.site.refusals import RefusalPages
 from giestack.site.session_api import SessionApi
 from giestack.site.spawning import Spawning
+from giestack.site.stopping import Stopping
 from giestack.site.streams import Streams
 from giestack.site.tools import Tool, Tools
 from giestack.visitor import Identity
@@ -40,6 +41,7 @@ class Api:
     ``origins`` are the origins, in lower case, whose pages may change things beside our own.
     There are no sessions without ``spawning``, no routes and connections without
     ``operations``, and no order to keep without ``chat``: their addresses are unknown then.
+    Without ``stopping`` tools are only listed.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Api:
         spawning: Spawning | None = None,
         operations: Operations | None = None,
         chat: Chatting | None = None,
+        stopping: Stopping | None = None,
     ) -> None:
         self._refusals = refusals
         self._tools = tools
@@ -60,6 +63,7 @@ class Api:
         self._spawning = spawning
         self._operations = operations
         self._chat = chat
+        self._stopping = stopping
 
     def resource(self) -> Resource:
         """Return the resource to put at ``{prefix}/api``."""
@@ -79,7 +83,7 @@ class Api:
     def _version_1(self, base: str, origins: frozenset[bytes] | None, door: Door) -> Resource:
         put = _Tree(self._refuse, origins, door)
         put.at("whoami", {b"GET": self.whoami})
-        put.at("entry_points", {b"GET": self.entry_points}, lambda id: put.endpoint({}))
+        put.at("entry_points", {b"GET": self.entry_points}, partial(self._tool, put))
         if self._spawning is not None:
             sessions = SessionApi(self._spawning, self._refusals, self._streams, f"{base}/sessions")
             put.at("profiles", {b"GET": sessions.profiles})
@@ -121,6 +125,18 @@ class Api:
             raise RefusalError(NOT_LOGGED_IN)
         tools = await self._tools.of(asked.visitor, asked.seen)
         return self._refusals.look.json(200, [_described(tool) for tool in tools])
+
+    def _tool(self, put: "_Tree", id: str) -> Endpoint:
+        """The address of one interactive tool, should there be one of that id."""
+        stopping = self._stopping
+        if stopping is None:
+            return put.endpoint({})
+
+        async def stop(asked: Asked) -> Answer:
+            await stopping(id, asked.visitor)
+            return self._refusals.look.json(202, {"id": id, "state": "stopping"})
+
+        return put.endpoint({b"DELETE": stop})
 
     def _refuse(self, refuse: Refuse, asked: Asked) -> Answer:
         return self._refusals.json(refuse)

@@ -24,6 +24,7 @@ TEMPLATES: dict[str, str | None] = {
     "demo.html": None,
     "launch.html": None,
     "session.html": "live.js",
+    "tool.html": None,
     "logs.html": "logs.js",
     "admin.html": "live.js",
     "moderation.html": None,

@@ -17,7 +17,9 @@ from giestack.site.refusals import RefusalPages
 from giestack.site.session_page import SessionPages
 from giestack.site.spawning import Spawning
 from giestack.site.start import StartPage
+from giestack.site.stopping import Stopping
 from giestack.site.streams import Streams
+from giestack.site.tool_page import ToolPages
 from giestack.site.tools import Tools
 
 
@@ -33,13 +35,14 @@ def make_site(
     api: Api | None = None,
     chat: ChatSite | None = None,
     doctor: Resource | None = None,
+    stopping: Stopping | None = None,
 ) -> OwnSite:
     """Return the Site for `giestack.proxy.local.OwnPages`.
 
     ``reactor`` is an `IReactorTime`; ``now`` the time, aware and in UTC; ``origins`` are the
     origins, in lower case, whose pages may change things through the API, beside our own.
     ``spawning`` is the spawner, ``chat`` the chat, where they are on; ``api`` is what programs
-    use.
+    use. Without ``stopping`` no tool can be stopped here.
     """
 
     def endpoint(handlers: dict[bytes, Handler]) -> Endpoint:
@@ -49,9 +52,14 @@ def make_site(
         return refusals.look.redirect(301, f"{refusals.links.prefix}/")
 
     top = endpoint({b"GET": to_start})
-    top.putChild(b"", endpoint({b"GET": StartPage(refusals, tools, now, spawning)}))
+    stops, spawns = stopping is not None, spawning is not None
+    start = StartPage(refusals, tools, now, spawning, stops=stops)
+    top.putChild(b"", endpoint({b"GET": start}))
     api = api or Api(refusals, tools, origins, streams=Streams(reactor), spawning=spawning)
     top.putChild(b"api", api.resource())
+    if stopping is not None:
+        asks = ToolPages(refusals, tools, stopping, now, spawning=spawns)
+        top.putChild(b"tools", asks)
     if spawning is not None:
         launch = LaunchPage(refusals, spawning, now)
         ask = {b"GET": launch.show, b"POST": launch.submit}

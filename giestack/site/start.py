@@ -20,7 +20,7 @@ _REFRESH = 5
 class StartPage:
     """Renders ``{prefix}/``; ``now`` returns the time, aware and in UTC.
 
-    ``spawning`` is None where the spawner is off.
+    ``spawning`` is None where the spawner is off; ``stops`` says whether tools can be stopped.
     """
 
     def __init__(
@@ -29,11 +29,14 @@ class StartPage:
         tools: Tools,
         now: Callable[[], datetime],
         spawning: Spawning | None = None,
+        *,
+        stops: bool = False,
     ) -> None:
         self._refusals = refusals
         self._tools = tools
         self._now = now
         self._spawning = spawning
+        self._stops = stops
 
     async def __call__(self, asked: Asked) -> Answer:
         """Answer GET; a visitor without a session is asked to log in."""
@@ -62,6 +65,7 @@ class StartPage:
             forms=self._forms(visitor),
             sessions=cards,
             launch=f"{links.prefix}/launch",
+            stopping=f"{links.prefix}/tools" if self._stops else None,
         )
 
     def _forms(self, visitor: Identity | Anonymous) -> list[Form]:

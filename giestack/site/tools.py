@@ -64,6 +64,11 @@ class Tool:
     url: str
     created: datetime | None
 
+    @property
+    def called(self) -> str:
+        """What to call it, for people."""
+        return self.name or self.label or "Interactive tool"
+
 
 class Tools:
     """Lists a visitor's tools.

@@ -58,6 +58,16 @@ class AskTests(SynchronousTestCase):
         wire.send(answer())
         self.successResultOf(asked)
 
+    def test_more_than_a_question(self) -> None:
+        asked = self.asker(
+            BACKEND, b"/x", b"h", seconds=2.0, method=b"DELETE", fields=[(b"Cookie", b"a=b")]
+        )
+        wire = self.backends[-1]
+        head = b"DELETE /x HTTP/1.1\r\nHost: h\r\nAccept: */*\r\nConnection: close\r\n"
+        self.assertEqual(wire.take(), head + b"Cookie: a=b\r\n\r\n")
+        wire.send(answer())
+        self.successResultOf(asked)
+
     def test_the_head_is_enough(self) -> None:
         asked, wire = self.asked()
         wire.send(b"HTTP/1.1 302 Found\r\nContent-Length: 1000000\r\n")

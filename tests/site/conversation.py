@@ -27,6 +27,7 @@ from giestack.site.operations import Operations
 from giestack.site.pages import make_site
 from giestack.site.refusals import RefusalPages
 from giestack.site.spawning import Spawning
+from giestack.site.stopping import Stopping
 from giestack.site.streams import Streams
 from giestack.site.tool_url import ToolPlaces
 from giestack.site.tools import Tools
@@ -208,6 +209,7 @@ def pages_of(
     operations: Operations | None = None,
     chat: Chatting | None = None,
     files: WidgetFiles | None = None,
+    stopping: Stopping | None = None,
 ) -> Site:
     """The own pages over a Galaxy, without the demo; see `make_site` and `Api`.
 
@@ -224,7 +226,7 @@ def pages_of(
         chat_site = ChatSite(
             chat, refusals, files, streams, lambda: NOW, origins, spawning=spawning is not None
         )
-    if streams is not None or operations is not None:
+    if streams is not None or operations is not None or stopping is not None:
         streams = streams or Streams(clock)
         api = Api(
             refusals,
@@ -234,6 +236,7 @@ def pages_of(
             spawning=spawning,
             operations=operations,
             chat=chat,
+            stopping=stopping,
         )
     return make_site(
         clock,
@@ -244,4 +247,5 @@ def pages_of(
         spawning=spawning,
         api=api,
         chat=chat_site,
+        stopping=stopping,
     )

@@ -32,6 +32,7 @@ from tests.site.conversation import (
     pages_of,
 )
 from tests.site.fake_spawning import BOB, FakeSpawning, session
+from tests.site.fake_stopping import FakeGalaxyApi
 from tests.site.test_admin_api import Proxy
 
 API = b"/giestack/api/v1/"
@@ -119,6 +120,30 @@ class ApiTests(SynchronousTestCase):
         said = self.get(b"entry_points", ALICE)
         self.assertEqual((said.status, said.json["error"]), (503, "identity-unavailable"))
         self.assertIsNotNone(said.header("retry-after"))
+
+    def test_a_tool_is_stopped(self) -> None:
+        galaxy = FakeGalaxyApi({"key1": ALICE})
+        self.site = pages_of(self.galaxy, stopping=galaxy.stopping())
+        ours = [(b"X-Giestack", b"1")]
+        said = self.get(b"entry_points/key1", ALICE, b"DELETE", ours)
+        self.assertEqual((said.status, said.json), (202, {"id": "key1", "state": "stopping"}))
+        self.assertEqual(galaxy.stopped, [("key1", ALICE)])
+        for visitor, headers, refusal in (
+            (ALICE, [], (403, "foreign-origin")),
+            (ALICE, [(b"Origin", b"https://elsewhere.example.org")], (403, "foreign-origin")),
+            (ADMIN, ours, (403, "not-owner")),
+            (None, ours, (401, "not-logged-in")),
+        ):
+            said = self.get(b"entry_points/key1", visitor, b"DELETE", headers)
+            self.assertEqual((said.status, said.json["error"]), refusal)
+        said = self.get(b"entry_points/key2", ALICE, b"DELETE", ours)
+        self.assertEqual((said.status, said.json["error"]), (404, "no-such-route"))
+        galaxy.outcome = "unavailable"
+        said = self.get(b"entry_points/key1", ALICE, b"DELETE", ours)
+        self.assertEqual((said.status, said.json["error"]), (503, "galaxy-unavailable"))
+        self.assertEqual(said.header("retry-after"), "10")
+        self.assertEqual(self.get(b"entry_points/key1", ALICE).status, 405)
+        self.assertEqual(self.get(b"entry_points/key1/x", ALICE).status, 404)
 
     def test_unknown_addresses(self) -> None:
         for name in (b"", b"nothing", b"whoami/", b"entry_points/", b"../v2", b"sessions/1"):
