@@ -68,8 +68,9 @@ class GalaxyApiTests(TestCase):
         self.fake = FakeGalaxy()
         self.clock: Any = reactor
         self.words: list[str] = []
-        globalLogPublisher.addObserver(self.note)
-        self.addCleanup(globalLogPublisher.removeObserver, self.note)
+        hear: Any = self.note
+        globalLogPublisher.addObserver(hear)
+        self.addCleanup(globalLogPublisher.removeObserver, hear)
         port = reactor.listenTCP(0, Site(self.fake), interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         self.port = port.getHost().port
