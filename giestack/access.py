@@ -8,7 +8,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from giestack.address import Address
 from giestack.chat.wire import SUBPROTOCOL
+from giestack.double_proxy import through
 from giestack.proxy.decision import (
     Decision,
     Destination,
@@ -50,6 +52,10 @@ PUBLIC_FOLDERS = (b"/demo/", b"/doctor/", b"/login/", b"/static/")
 
 _DEFAULT_PORTS = {b"http": 80, b"https": 443}
 
+# Galaxy's old RStudio signs its visitors in by a form that RStudio reads only without a character
+# set, and is told apart by its path alone. Without a value the field is only removed.
+_RSTUDIOS = ((b"X-RStudio-Root-Path", b""),)
+
 # What a header field can hold in only one way: blanks would be trimmed, a comma makes a list.
 _TELLABLE = re.compile(r"[!-+\--~]+")
 
@@ -66,6 +72,9 @@ class Policy:
     :ivar chat: whether there is a chat.
     :ivar checks_sessions: whether there is a host whose sessions can be checked; else a
         cookie-routed environment is open to whoever has the cookie that its map names.
+    :ivar far_end: the second proxy, by which interactive tools are reached; None: directly.
+    :ivar reverse_proxy: whether tools that redirect to ``http://localhost/`` mean their own
+        address.
     """
 
     check_owner: bool = True
@@ -74,6 +83,8 @@ class Policy:
     cookie_domain: bytes | None = None
     chat: bool = False
     checks_sessions: bool = True
+    far_end: Address | None = None
+    reverse_proxy: bool = False
 
     @property
     def origins(self) -> frozenset[bytes]:
@@ -312,8 +323,10 @@ def _environment(
         "environment",
         str(route.address).partition("://")[2],
         known,
+        headers=_RSTUDIOS if b"rstudio" in request.target else (),
         allowed_origins=policy.origins,
         use=route.use,
+        localhost_is_here=policy.reverse_proxy,
     )
     return Forward(destination, request.target)
 
@@ -372,7 +385,7 @@ def entry_point_destination(
     if entry_point.requires_path_in_header_named:
         # On a host of its own the tool is told nothing, by the client neither.
         headers = ((entry_point.requires_path_in_header_named.encode(), path),)
-    return Destination(
+    destination = Destination(
         entry_point.address,
         "entry_point",
         entry_point.key,
@@ -380,7 +393,9 @@ def entry_point_destination(
         prefix,
         headers,
         policy.origins,
+        localhost_is_here=policy.reverse_proxy,
     )
+    return destination if policy.far_end is None else through(destination, policy.far_end)
 
 
 def entry_point_target(place: HostEntryPoint | PathEntryPoint, request: Request) -> bytes:

@@ -12,6 +12,7 @@ from twisted.logger import LogLevel
 
 from giestack.chatting import Chatting
 from giestack.database import DatabaseUnavailable
+from giestack.far_end import far_end_of
 from giestack.galaxy import Galaxy, NoHost
 from giestack.galaxy_api import GalaxyApi
 from giestack.gate import Gate, no_entrance
@@ -293,8 +294,8 @@ class Assembly:
             spawning=spawner,
             api=api,
             chat=chat_site,
-            stopping=stopping,
             doctor=None if doctor is None else doctor.resource(),
+            stopping=stopping,
         )
         gate = Gate(
             self._table.locate,
@@ -308,7 +309,7 @@ class Assembly:
             self._table.environment,
         )
         rules: Rules = {
-            "decide": gate,
+            "decide": far_end_of(proxy, gate, policy),
             "local": OwnPages(site, self._reactor),
             "refusal_page": refusals if doctor is None else doctor.refusal,
             "guarded": guarded_names(settings),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from giestack.access import Policy
+from giestack.address import Address
 from giestack.ops.masking import Masking
 from giestack.proxy.front import Limits
 from giestack.proxy.head import GuardedNames, canonical
@@ -32,12 +33,15 @@ def access_policy(settings: Settings) -> Policy:
     """What decides who may go where."""
     origin = Links(galaxy_url=settings.galaxy.url).galaxy_origin
     domain = settings.galaxy.cookie_domain
+    forward = settings.proxy.forward
     return Policy(
         check_owner=settings.proxy.interactivetools_auth == "owner",
         galaxy_origin=None if origin is None else origin.lower().encode(),
         allowed_origins=frozenset(o.encode() for o in settings.proxy.allowed_origins),
         checks_sessions=settings.galaxy.database_connection is not None,
         cookie_domain=None if domain is None else domain.lower().removeprefix(".").encode(),
+        far_end=None if forward.ip is None else Address(forward.ip, forward.port or 0),
+        reverse_proxy=forward.reverse_proxy,
     )
 
 

@@ -423,6 +423,26 @@ class AdmittedTests(SynchronousTestCase):
                 decision = decide(place, ask(BASE + query), OWNED, ALICE, None, way)
                 self.assertEqual(decision, Redirect(BASE + b"/" + query))
 
+    def test_tools_behind_a_second_proxy(self) -> None:
+        far_end = Address("192.0.2.7", 4002)
+        policy = Policy(check_owner=False, far_end=far_end)
+        for place in (BY_PATH, BY_HOST, PathEntryPoint(IN_HEADER, b"/", PREFIX)):
+            to = self.admitted(place, None, None, policy).destination
+            told = dict(to.headers)
+            self.assertEqual((to.address, to.route), (far_end, "key1"))
+            self.assertEqual(told[b"X-Interactive-Tool-Host"], b"10.0.0.5")
+            self.assertEqual(told[b"X-Interactive-Tool-Port"], b"8888")
+        self.assertEqual(told[b"X-My-Path"], PREFIX)
+        # Nothing else is.
+        forward = self.admitted(BY_SERVICE, ALICE, None, policy)
+        self.assertEqual(forward.destination.address, APOLLO.address)
+
+    def test_redirects_to_localhost(self) -> None:
+        for policy in (OPEN, replace(OPEN, reverse_proxy=True)):
+            for place in (BY_PATH, BY_HOST):
+                to = self.admitted(place, None, None, policy).destination
+                self.assertEqual(to.localhost_is_here, policy.reverse_proxy)
+
     def test_trusted_origins_may_read_answers(self) -> None:
         policy = Policy(
             galaxy_origin=b"https://galaxy.example.org",
@@ -502,6 +522,26 @@ class EnvironmentTests(SynchronousTestCase):
             to = decision.destination
             self.assertEqual((to.address, to.visitor), (self.ROUTE.address, visitor))
             self.assertEqual((to.kind, to.route, to.prefix), ("environment", "10.0.0.7:8888", b""))
+
+    def test_an_rstudio_gets_what_it_reads(self) -> None:
+        form = b"application/x-www-form-urlencoded"
+        sent = (b"content-type", form + b"; charset=UTF-8")
+        for path, got in (
+            (b"/gie_proxy/rstudio/auth-do-sign-in", b"Content-Type: " + form),
+            (b"/gie_proxy/jupyter/login", b"content-type: " + sent[1]),
+        ):
+            request = ask(path, sent)
+            decision = decide(self.BELOW, request, OWNED, ALICE, None, None, self.ROUTE)
+            assert isinstance(decision, Forward)
+            lines = backend_fields(request.fields, request.seen, decision.destination)
+            self.assertIn(b"\r\n%b\r\n" % got, lines)
+            self.assertNotIn(b"rstudio-root", lines.lower())
+
+    def test_redirects_to_localhost(self) -> None:
+        for policy in (OWNED, replace(OWNED, reverse_proxy=True)):
+            decision = decide(self.BELOW, ask(), policy, ALICE, None, None, self.ROUTE)
+            assert isinstance(decision, Forward)
+            self.assertEqual(decision.destination.localhost_is_here, policy.reverse_proxy)
 
     def test_a_port_that_is_not_known_yet(self) -> None:
         route = EnvironmentRoute("a cookie", None)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from giestack.address import Address
 from giestack.meaning import (
     access_policy,
     guarded_names,
@@ -48,6 +49,13 @@ class MeaningTests(SynchronousTestCase):
         self.assertEqual(
             policy.origins, {b"https://galaxy.example.org", b"https://other.example.org"}
         )
+
+    def test_a_double_proxy(self) -> None:
+        policy = access_policy(self.settings())
+        self.assertEqual((policy.far_end, policy.reverse_proxy), (None, False))
+        forward = "proxy: {forward: {ip: '::1', port: 4002, reverse_proxy: true}}"
+        policy = access_policy(self.settings(forward))
+        self.assertEqual((policy.far_end, policy.reverse_proxy), (Address("::1", 4002), True))
 
     def test_names_that_clients_and_backends_must_not_use(self) -> None:
         guarded = guarded_names(

@@ -81,6 +81,8 @@ class Destination:
     :ivar allowed_origins: lower-cased origins that may read answers across origins.
     :ivar visible_host: whether Host is the one that the visitor sees, and not as it was sent.
     :ivar use: is told of requests, where somebody wants to know.
+    :ivar localhost_is_here: whether a redirect to ``http://localhost/`` means the address at
+        which the visitor sees the backend.
     """
 
     address: Address
@@ -92,6 +94,7 @@ class Destination:
     allowed_origins: frozenset[bytes] = field(default=frozenset(), repr=False)
     visible_host: bool = False
     use: Use | None = field(default=None, repr=False)
+    localhost_is_here: bool = False
 
 
 class Forward:

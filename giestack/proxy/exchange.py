@@ -20,6 +20,7 @@ from giestack.proxy.decision import (
 )
 from giestack.proxy.handshake import handshake
 from giestack.proxy.head import Malformed, canonical
+from giestack.proxy.own_address import at_own_address
 from giestack.proxy.request_head import trailer_lines
 from giestack.proxy.response_head import ResponseHead, client_head, status_line
 from giestack.proxy.response_parser import Fields, ParsedHead
@@ -334,6 +335,11 @@ class Exchange:
         hidden = client.front.guarded.hidden_cookies if to is not None else None
         head = ResponseHead(parsed, request.seen.host_name, hidden, origin)
         self.status = head.status
+        if 300 < head.status < 309 and to is not None and to.localhost_is_here:
+            seen = request.seen
+            if seen.host:
+                origin = b"%b://%b" % (seen.scheme, seen.host)
+                head.lines = at_own_address(head.lines, origin, to.prefix)
         keep = request.complete and client.may_stay(request)
         data, self._chunked, self._keep_alive = client_head(
             head, request.version, request.method == b"HEAD", keep

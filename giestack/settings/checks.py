@@ -200,6 +200,10 @@ def _check_pairs(settings: Settings, report: Report) -> None:
     forward, hub, go = settings.proxy.forward, settings.proxy.hub_api, settings.proxy.go_api
     if (forward.ip is None) != (forward.port is None) and report.sound("proxy.forward"):
         report.problem("proxy.forward", "needs both ip and port, or neither")
+    for number, target in enumerate(forward.allowed_targets):
+        if target.endswith("/0"):
+            text = f"{target} is everything: whoever is trusted could reach any host from here"
+            report.problem(f"proxy.forward.allowed_targets[{number}]", text)
     if hub.listen and hub.token is None and report.sound("proxy.hub_api"):
         report.problem("proxy.hub_api.token", "is missing: without it anybody can set routes")
     keys = {"proxy.go_api.api_key": go.api_key, "admin.token": settings.admin.token}
@@ -211,5 +215,6 @@ def _check_pairs(settings: Settings, report: Report) -> None:
     if host and domain and not _below(host, domain) and not is_loopback(host):
         report.warn("galaxy.cookie_domain", f"{domain} does not cover Galaxy's own host {host}")
     nothing = not (settings.proxy.session_maps or settings.proxy.services or settings.spawner)
+    nothing = nothing and not forward.allowed_targets
     if nothing and settings.proxy.listen and report.sound("proxy", "galaxy"):
         report.warn("proxy", "has neither session_maps nor services: it has nothing to pass on")

@@ -106,10 +106,7 @@ def _filled(own: Node, galaxy: GalaxyDefaults | None, place: Place) -> Node:
         if part is None:
             filled = with_node(filled, path, node)
         else:
-            # Without its double proxy a site's tools cannot be reached; the rest can be missed.
-            needed = path.startswith("proxy.forward.")
-            tell = place.report.problem if needed else place.report.warn
-            tell(path, f"this version of giestack has {part} ({node.origin})")
+            place.report.warn(path, f"this version of giestack has {part} ({node.origin})")
     cookie_path = cookie_path_in(lookup(filled, "galaxy.cookie_path"), place)
     if cookie_path is not None:
         for path, parts in _PREFIXES.items():

@@ -12,7 +12,6 @@ from giestack.settings.schema import Settings
 NOT_YET = {
     "openbis": "no openBIS yet; remove the section",
     "proxy.interactivetools_domains": "no interactive tools by domain yet; remove the key",
-    "proxy.forward": "no double proxy yet; remove the section",
     "proxy.go_api": "no Go gxproxy API yet; remove the section",
     "proxy.hub_api": "no configurable-http-proxy API yet; remove the section",
     "spawner.domain": "no hosts for sessions of their own yet; remove the key",

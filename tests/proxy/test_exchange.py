@@ -67,6 +67,30 @@ class PlainTests(SynchronousTestCase):
         backend.send(answer(b"body"))
         self.assertTrue(self.client.take().endswith(b"body"))
 
+    def test_redirects_to_localhost(self) -> None:
+        here = b"Location: http://galaxy.example.org/p/lab\r\n"
+        there = b"Location: http://localhost/lab\r\n"
+        for switched_on, status, got in (
+            (False, 302, there),
+            (True, 302, here),
+            (True, 303, here),
+            (True, 308, here),
+            (True, 201, there),
+        ):
+            way = Forward(to(prefix=b"/p", localhost_is_here=switched_on), b"/x")
+            self.house.decision = way
+            self.client.send(get())
+            head = b"HTTP/1.1 %d X\r\n%bContent-Length: 0\r\n\r\n" % (status, there)
+            self.house.backends[0].send(head)
+            self.assertIn(got, self.client.take())
+
+    def test_redirects_to_localhost_for_a_client_without_a_host(self) -> None:
+        self.house.decision = Forward(to(localhost_is_here=True), b"/x")
+        self.client.send(b"GET / HTTP/1.0\r\n\r\n")
+        told = b"Location: http://localhost/\r\n"
+        self.house.backends[0].send(b"HTTP/1.1 302 X\r\n%bContent-Length: 0\r\n\r\n" % told)
+        self.assertIn(told, self.client.take())
+
     def test_204_and_304_have_no_body(self) -> None:
         for status, line in ((204, b""), (304, b"Content-Length: 7\r\n")):
             self.client.send(get())

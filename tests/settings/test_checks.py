@@ -237,6 +237,13 @@ class PairTests(CheckCase):
         self.assert_problem("proxy: {forward: {ip: 10.0.0.1, port: 80}}")
         self.assert_problem("proxy: {forward: {ip: 10.0.0.1, port: x}}", "proxy.forward.port: must")
 
+    def test_a_far_end(self) -> None:
+        text = "proxy: {forward: {allowed_targets: [10.0.0.0/8, %s]}}"
+        self.assert_problem(text % "node1")
+        for everything in ("0.0.0.0/0", "'::/0'"):
+            self.assert_problem(text % everything, "proxy.forward.allowed_targets[1]: ")
+        self.assertNotIn("nothing to pass on", " ".join(warnings(text % "node1")))
+
     def test_hub_api(self) -> None:
         text = "proxy: {hub_api: {listen: ['tcp:1'] %s}}"
         self.assert_problem(text % "", "proxy.hub_api.token: is missing")

@@ -377,10 +377,7 @@ class MissingPartTests(GalaxyCase):
         self.assertNotIn("s3cret", told)
 
     def test_what_a_site_cannot_do_without_is_refused(self) -> None:
-        self.patch(unready, "NOT_YET", {"proxy.forward": "no double proxy yet; remove it"})
         self.patch(unready, "NO_MAPS_YET", {"postgresql": "no PostgreSQL yet"})
-        (problem,) = self.problems("", gravity="{gx_it_proxy: {forward_ip: 10.0.0.1}}")
-        self.assertIn("proxy.forward.ip: this version of giestack has no double proxy", problem)
         (problem,) = self.problems("interactivetoolsproxy_map: 'postgresql://h/m'")
         self.assertIn("proxy.session_maps[0]: this version of giestack has no PostgreSQL", problem)
         self.assertIn(YML, problem)
