@@ -17,7 +17,7 @@ from giestack.chat.rooms import Heard, Room, batch_for
 LONGEST = 0.005
 """Seconds that a message waits for others at most."""
 
-MOST_BYTES = 64 * 1024
+MOST_BYTES = 16 * 1024
 """Bytes that go out to each hearer at once, about."""
 
 FEW = 4
@@ -67,7 +67,7 @@ class Fanout(Generic[H]):
         self.waiting += len(events)
         if outgoing.call is None:
             wait = max(0.0, outgoing.not_before - self._clock.seconds())
-            outgoing.call = self._clock.callLater(wait, self.flush, room)
+            outgoing.call = self._clock.callLater(wait, self._turn, room)
 
     def flush(self, room: Room[H]) -> None:
         """Send what waits for a room, so that its hearers have all of it."""
@@ -77,20 +77,37 @@ class Fanout(Generic[H]):
         call, outgoing.call = outgoing.call, None
         if call is not None and call.active():
             call.cancel()
+        joined = len(outgoing.events) > 1
         if not outgoing.events:
             return
-        events = outgoing.events
         while outgoing.events:
-            # Who can't take as much is paused after a part of it, and not after all.
-            some = portion(outgoing.events)
-            outgoing.events = outgoing.events[len(some) :]
-            self.waiting -= len(some)
-            self.deliveries += len(some) * len(room.hearers)
-            send(room.hearers, some)
+            self._send_some(room, outgoing)
+        self._sent_all(room, outgoing, joined)
+
+    def _turn(self, room: Room[H]) -> None:
+        """Send a part of what waits; the others that the reactor serves come between the parts."""
+        outgoing = self._rooms[room.id]
+        joined = len(outgoing.events) > 1
+        self._send_some(room, outgoing)
+        if outgoing.events:
+            outgoing.wait = LONGEST
+            outgoing.call = self._clock.callLater(0, self._turn, room)
+            return
+        outgoing.call = None
+        self._sent_all(room, outgoing, joined)
+
+    def _send_some(self, room: Room[H], outgoing: "_Outgoing") -> None:
+        # Who can't take as much is paused after a part of it, and not after all.
+        some = portion(outgoing.events)
+        outgoing.events = outgoing.events[len(some) :]
+        self.waiting -= len(some)
+        self.deliveries += len(some) * len(room.hearers)
+        send(room.hearers, some)
+
+    def _sent_all(self, room: Room[H], outgoing: "_Outgoing", joined: bool) -> None:
         shortest = len(room.hearers) * PER_HEARER
-        outgoing.wait = min(
-            LONGEST, max(shortest, outgoing.wait * 2 if len(events) > 1 else outgoing.wait / 2)
-        )
+        wait = outgoing.wait * 2 if joined else outgoing.wait / 2
+        outgoing.wait = min(LONGEST, max(shortest, wait))
         outgoing.not_before = self._clock.seconds() + outgoing.wait
 
     def sent(self, room: Room[H]) -> int:

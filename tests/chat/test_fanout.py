@@ -53,9 +53,17 @@ class FanoutTests(SynchronousTestCase):
         self.happen(*texts)
         self.clock.advance(0)
         self.assertEqual([text for some in self.alice.got for text in some], texts)
-        self.assertLess(max(sum(map(len, some)) for some in self.alice.got), 70_000)
+        self.assertLess(max(sum(map(len, some)) for some in self.alice.got), 41_000)
         self.assertEqual((len(got), paused), (1, [len(got[0])]))
         self.assertEqual((self.fanout.waiting, self.fanout.sent(self.room)), (0, 20))
+
+    def test_others_have_their_turn_between_the_parts(self) -> None:
+        self.happen(*[b"%d" % number + b"x" * 10_000 for number in range(20)])
+        seen = []
+        self.clock.callLater(0, lambda: seen.append(self.fanout.waiting))
+        self.clock.advance(0)
+        self.assertTrue(0 < seen[0] < 20, seen)
+        self.assertEqual(self.fanout.waiting, 0)
 
     def test_what_nobody_hears_is_not_kept(self) -> None:
         self.room.hearers.clear()

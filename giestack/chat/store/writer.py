@@ -22,8 +22,8 @@ from giestack.chat.storage import Draft, Rejected
 from giestack.chat.store.append import Outcome
 from giestack.database import DatabaseBusy, DatabaseUnavailable, Reactor, ask
 
-MOST_TOGETHER = 500
-"""So many of what waits go into one transaction."""
+MOST_TOGETHER = 100
+"""So many of what waits go into one transaction: what comes of it is told in one turn."""
 
 PAUSE = 0.008
 """Seconds from the end of one transaction to the beginning of the next, at least.
