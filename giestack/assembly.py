@@ -239,7 +239,7 @@ class Assembly:
         if self._galaxy_api is not None:
             self._galaxy_api.configure(settings.galaxy)
         self._table.configure(prefixes_of(proxy), services_of(proxy))
-        self._maps.configure(map_locations(proxy))
+        self._maps.configure(map_locations(proxy), proxy.polling_interval)
         self._endpoints.configure(proxy.limits.connect_timeout)
         self._access_log.configure(mask)
         self._visits.configure(mask)

@@ -58,10 +58,12 @@ class Reader(Protocol):
 
     reads: int
 
-    def look(self) -> Reading:
+    @property
+    def look(self) -> Callable[..., Reading]:
         """Return what the map holds; the routes are the same object while nothing has changed.
 
-        Raise `MapTrouble`.
+        What it takes is what the threads give it: a connection to a database, or nothing. Raise
+        `MapTrouble`.
         """
         ...
 

@@ -1,30 +1,31 @@
-"""A session map in a file, watched: looked at again and again, in a thread."""
+"""A session map, watched: looked at again and again, in a thread."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from giestack.routing.source import MapTrouble, Publish, Reader, Reading, SourceRoutes
 
-# A commit to a slow disk is no trouble to speak of.
-_LOCK_PATIENCE = 5.0
+# A commit to a slow disk, or a file that is just being written, is no trouble to speak of.
+_PATIENCE = 5.0
+_MAY_PASS = ("locked", "half-written")
 _BAD_ROWS_TOLD = 10
+_SHORTEST_PAUSE = 0.2
 _NO_ROUTES = SourceRoutes({})
 
 
 class WatchedMap:
-    """A `giestack.routing.source.Source`: one session map in a file.
+    """A `giestack.routing.source.Source`: one session map in a file or in a database.
 
-    While the file cannot be read, what was read last stays published. That holds for a file
+    While the map cannot be read, what was read last stays published. That holds for a file
     that was deleted, too: its containers go on, and a Galaxy that ends a tool says so in the
     table. Before the first good look, a missing file or table is an empty map: Galaxy makes
     both with the first interactive tool.
 
-    :ivar path: absolute path of the file.
+    :ivar path: what it is called: the absolute path of a file; no secret.
     :ivar reads: how often the whole map was read.
     :ivar errors: how many looks failed, other than by a missing file or table.
     :ivar rows: how many entry points are published.
@@ -41,9 +42,11 @@ class WatchedMap:
         defer_to_thread: Callable[..., Deferred[Any]],
         interval: float = 0.2,
     ) -> None:
-        """Watch the file at ``path``, which is ``reader``'s, every ``interval`` seconds.
+        """Watch the map at ``path``, which is ``reader``'s: a pause of ``interval`` seconds
+        between two looks.
 
-        ``defer_to_thread(f)`` runs ``f`` in a bounded pool, as `twisted.internet.threads` does.
+        ``defer_to_thread(f)`` runs ``f`` in a bounded pool, as `twisted.internet.threads` does,
+        with what the reader needs there.
         """
         self.path = path
         self.errors = 0
@@ -53,9 +56,10 @@ class WatchedMap:
         self._defer_to_thread = defer_to_thread
         self._interval = interval
         self._reader = reader
-        self._loop = LoopingCall(lambda: Deferred.fromCoroutine(self._look()))
-        self._loop.clock = clock
-        self._ended: Deferred[Any] = succeed(None)
+        self._next: IDelayedCall | None = None
+        self._looked = 0.0
+        self._hinted = False
+        self._ended: Deferred[None] = succeed(None)
         self._stopped = False
         self._publish: Publish = lambda routes: None
         self._published: SourceRoutes | None = None
@@ -76,17 +80,45 @@ class WatchedMap:
     def start(self, publish: Publish) -> None:
         """Look at once, then again and again; see `giestack.routing.source.Source`."""
         self._publish = publish
-        self._ended = self._loop.start(self._interval)
+        self._begin()
+
+    def configure(self, polling_interval: float) -> None:
+        """Take another ``proxy.polling_interval``, which a file has no use for."""
+
+    def hint(self) -> None:
+        """Look soon: something may have changed. Many hints are at most five looks a second."""
+        self._hinted = True
+        if self._next is not None:
+            self._next.reset(self._pause())
 
     def stop(self) -> Deferred[None]:
-        """Stop looking; fires when the file is closed, once a look under way has ended."""
+        """Stop looking; fires when the map is closed, once a look under way has ended."""
         self._stopped = True
-        if self._loop.running:
-            self._loop.stop()
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
         return Deferred.fromCoroutine(self._close())
+
+    def _begin(self) -> None:
+        self._next, self._hinted = None, False
+        self._ended = Deferred.fromCoroutine(self._turn())
+
+    async def _turn(self) -> None:
+        await self._look()
+        self._looked = self._clock.seconds()
+        if not self._stopped:
+            self._next = self._clock.callLater(self._pause(), self._begin)
+
+    def _pause(self) -> float:
+        """Seconds until the next look is due."""
+        pause = min(self._interval, _SHORTEST_PAUSE) if self._hinted else self._interval
+        return max(0.0, self._looked + pause - self._clock.seconds())
 
     async def _close(self) -> None:
         await self._ended
+        await self._close_reader()
+
+    async def _close_reader(self) -> None:
         try:
             await self._defer_to_thread(self._reader.close)
         except Exception:
@@ -151,7 +183,7 @@ class WatchedMap:
             self._take(_NO_ROUTES)
         if self._told == trouble.kind:
             return
-        if trouble.kind == "locked" and now - self._trouble_since < _LOCK_PATIENCE:
+        if trouble.kind in _MAY_PASS and now - self._trouble_since < _PATIENCE:
             return
         self._told = trouble.kind
         tell = self._log.info if self._reading is None and trouble.missing else self._log.warn

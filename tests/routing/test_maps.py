@@ -1,7 +1,6 @@
 """Session maps that come and go."""
 
 from types import MappingProxyType
-from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,7 +11,6 @@ from giestack.routing.formats import EntryPoint
 from giestack.routing.maps import SessionMaps
 from giestack.routing.source import Publish, SourceRoutes
 from giestack.routing.table import Prefixes, RouteTable
-from giestack.routing.watch import WatchedMap
 
 
 def tool(key: str, port: int) -> EntryPoint:
@@ -25,6 +23,8 @@ class OpenedMap:
     def __init__(self, location: str) -> None:
         self.location = location
         self.known = False
+        self.rows = self.reads = self.errors = 0
+        self.polling_interval = 0.0
         self.publish: Publish | None = None
         self.stopped: Deferred[None] | None = None
 
@@ -34,6 +34,12 @@ class OpenedMap:
     def stop(self) -> Deferred[None]:
         self.stopped = Deferred()
         return self.stopped
+
+    def configure(self, polling_interval: float) -> None:
+        self.polling_interval = polling_interval
+
+    def health(self) -> tuple[bool, str]:
+        return True, ""
 
     def tell(self, *tools: EntryPoint) -> None:
         assert self.publish is not None
@@ -47,11 +53,13 @@ class SessionMapsTests(SynchronousTestCase):
         self.opened: list[OpenedMap] = []
         self.table = RouteTable(Prefixes())
         self.maps = SessionMaps(self.table, self.open, {"cookie": "session"}.get)
-        self.maps.configure({"a": "/a", "b": "/b"})
+        self.maps.configure({"a": "/a", "b": "/b"}, 5.0)
 
-    def open(self, location: str) -> WatchedMap:
+    def open(self, location: str) -> OpenedMap:
+        if location == "/unusable":
+            raise ValueError("nobody reads this")
         self.opened.append(OpenedMap(location))
-        return cast(WatchedMap, self.opened[-1])
+        return self.opened[-1]
 
     def port(self, key: bytes) -> int | None:
         found = self.table.find(key, b"token")
@@ -64,7 +72,7 @@ class SessionMapsTests(SynchronousTestCase):
         a.tell(tool("x", 1))
         b.tell(tool("x", 2), tool("y", 3))
         self.assertEqual((self.port(b"x"), self.port(b"y")), (1, 3))
-        self.assertIs(self.maps["b"], cast(Any, b))
+        self.assertIs(self.maps["b"], b)
 
     def test_environments_by_what_their_cookies_stand_for(self) -> None:
         self.maps.start()
@@ -88,7 +96,7 @@ class SessionMapsTests(SynchronousTestCase):
         a, b = self.opened
         a.tell(tool("x", 1))
         b.tell(tool("x", 2), tool("y", 3))
-        self.maps.configure({"c": "/c", "b": "/b"})
+        self.maps.configure({"c": "/c", "b": "/b"}, 5.0)
         self.assertEqual(len(self.opened), 3)
         self.assertIsNotNone(a.stopped)
         self.assertIsNone(b.stopped)
@@ -98,16 +106,43 @@ class SessionMapsTests(SynchronousTestCase):
         self.assertEqual(self.port(b"x"), 4)
 
     def test_others_before_the_start(self) -> None:
-        self.maps.configure({"b": "/b"})
+        self.maps.configure({"b": "/b"}, 5.0)
         self.maps.start()
         a, b = self.opened
         self.assertIsNone(a.publish)
         self.assertIsNone(a.stopped)
         self.assertIsNotNone(b.publish)
 
+    def test_another_location_under_the_same_name(self) -> None:
+        """Its routes stay until the new one tells."""
+        self.maps.start()
+        a, b = self.opened
+        a.tell(tool("x", 1))
+        self.maps.configure({"a": "/elsewhere", "b": "/b"}, 5.0)
+        new = self.opened[2]
+        self.assertIs(self.maps["a"], new)
+        self.assertIsNotNone(a.stopped)
+        self.assertIsNone(b.stopped)
+        self.assertEqual(self.port(b"x"), 1)
+        new.tell(tool("x", 2))
+        self.assertEqual(self.port(b"x"), 2)
+
+    def test_the_polling_interval(self) -> None:
+        self.assertEqual([one.polling_interval for one in self.opened], [5.0, 5.0])
+        self.maps.start()
+        self.maps.configure({"a": "/a", "c": "/c"}, 0.5)
+        self.assertEqual([one.polling_interval for one in self.opened], [0.5, 5.0, 0.5])
+
+    def test_one_that_cannot_be_used_changes_nothing(self) -> None:
+        self.maps.start()
+        self.opened[0].tell(tool("x", 1))
+        self.assertRaises(ValueError, self.maps.configure, {"b": "/b", "c": "/unusable"}, 5.0)
+        self.assertEqual((list(self.maps), self.port(b"x")), (["a", "b"], 1))
+        self.assertIsNone(self.opened[0].stopped)
+
     def test_the_end_waits_for_all_also_for_those_that_had_to_go(self) -> None:
         self.maps.start()
-        self.maps.configure({"b": "/b"})
+        self.maps.configure({"b": "/b"}, 5.0)
         ended = self.maps.stop()
         a, b = self.opened
         assert a.stopped is not None and b.stopped is not None

@@ -141,6 +141,48 @@ class PublishTests(WatchTestCase):
         self.assertIsNone(table.find(b"first", b"t0ken"))
 
 
+class HintTests(WatchTestCase):
+    def test_a_hint_is_a_look_at_once(self):
+        watched = self.watch(reading("a"))
+        watched.configure(60.0)
+        self.clock.advance(0.2)
+        self.reader.outcome = reading("a", "b")
+        watched.hint()
+        self.assertEqual(len(self.published), 1)
+        self.clock.advance(0)
+        self.assertEqual(self.published, [routes("a"), routes("a", "b")])
+
+    def test_many_hints_are_few_looks(self):
+        watched = self.watch(reading("a"))
+        for _ in range(200):
+            watched.hint()
+            self.clock.advance(0.01)
+        self.assertIn(self.reader.reads, (10, 11))
+
+    def test_a_hint_during_a_look_is_one_more_look(self):
+        pool = Pool()
+        watched = self.watch(reading("a"), pool.defer_to_thread)
+        watched.hint()
+        watched.hint()
+        self.assertEqual(len(pool.waiting), 1)
+        pool.work()
+        self.clock.advance(0.2)
+        self.assertEqual(len(pool.waiting), 1)
+        pool.work()
+        self.clock.advance(0.2)
+        self.assertEqual(len(pool.waiting), 0)
+
+    def test_hints_before_the_start_and_after_the_end(self):
+        watched = self.a_watch()
+        watched.hint()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.reader.outcome = reading("a")
+        watched.start(self.published.append)
+        self.successResultOf(watched.stop())
+        watched.hint()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
 class TroubleTests(WatchTestCase):
     def test_a_map_that_is_not_there_yet(self):
         watched = self.watch(MISSING)
