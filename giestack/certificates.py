@@ -1,39 +1,27 @@
 """TLS for listeners, with certificates that can be renewed while connections are open.
 
-A listener's endpoint is taken apart by Twisted itself, on a reactor that only notes what it is
-asked for: so every option of ``ssl:`` and ``tls:`` means what it means there.
+``ssl:`` has one certificate, ``tls:`` a folder of them for any number of names; their arguments
+are those of Twisted's own endpoints.
 """
 
-import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
-)
-from cryptography.x509 import load_pem_x509_certificates
-from OpenSSL import SSL, crypto
-from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import VerifyError
-from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory
+from OpenSSL import SSL
+from twisted.internet.interfaces import IAddress, IProtocolFactory
 from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.tls import TLSMemoryBIOFactory
-from twisted.python.failure import Failure
 
+from giestack.certificate_files import BadCertificate, Certified, read_folder, read_pair
+from giestack.server_names import ServerNames
 from giestack.settings.endpoints import Description
 
-_PRIVATE_KEY = re.compile(
-    rb"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?-----END \1PRIVATE KEY-----", re.S
-)
+__all__ = ["BadCertificate", "Renewable", "Secure", "certified_for", "read_certificate"]
 
-
-class BadCertificate(Exception):
-    """Certificate or key can't be used; the text names the file."""
+_METHODS = ("TLS_METHOD", "TLS_SERVER_METHOD", "SSLv23_METHOD", "TLSv1_2_METHOD")
+"""Those of OpenSSL that can speak TLS 1.2 or later."""
 
 
 class Renewable(Factory):
@@ -64,9 +52,9 @@ class Renewable(Factory):
 
 @dataclass(frozen=True, slots=True)
 class Secure:
-    """An endpoint with TLS, taken apart, its certificate read.
+    """An endpoint with TLS, taken apart, its certificates read.
 
-    :ivar factory: wraps the listener's factory with the certificate.
+    :ivar factory: wraps the listener's factory with the certificates.
     """
 
     port: int
@@ -75,92 +63,61 @@ class Secure:
     factory: TLSMemoryBIOFactory
 
 
-class _Noting:
-    """A reactor that listens to nothing, and notes how it was asked to."""
+def certified_for(description: Description) -> Sequence[Certified]:
+    """Read the certificates of an endpoint, none for one without TLS. It may run in a thread.
 
-    noted: Secure
-
-    def __init__(self, clock: Any) -> None:
-        self._clock = clock
-
-    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> None:
-        self.noted = Secure(port, backlog, interface, factory)
-
-    def listenSSL(
-        self, port: int, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = ""
-    ) -> None:
-        # Made at once, so that what is wrong with the certificate shows now.
-        contextFactory.getContext()
-        secure = TLSMemoryBIOFactory(contextFactory, False, factory, clock=self._clock)
-        self.noted = Secure(port, backlog, interface, secure)
+    :raises BadCertificate: where they can't be used.
+    """
+    values = description.values
+    try:
+        if description.kind == "tls":
+            return read_folder(Path(values["path"]))
+        if description.kind == "ssl":
+            key, chain = Path(values["privateKey"]), values.get("extraCertChain")
+            certificate = Path(values.get("certKey", key))
+            return [read_pair(certificate, key, Path(chain) if chain else None)]
+    except OSError as error:
+        raise BadCertificate(f"{error.filename}: {error.strerror}") from None
+    return ()
 
 
 def read_certificate(
-    description: Description, factory: IProtocolFactory, clock: object
+    description: Description, factory: IProtocolFactory, clock: Any
 ) -> Secure | None:
-    """Read the certificate of an endpoint; None for one without TLS. It may run in a thread.
+    """Read the certificates of an endpoint; None for one without TLS. It may run in a thread.
 
     ``clock`` is the reactor's. Raise `BadCertificate`.
     """
+    certified = certified_for(description)
+    if not certified:
+        return None
     values = description.values
-    if description.kind == "tls":
-        where = f"a file in {values['path']}"
-        return _read(
-            lambda: _check_folder(Path(values["path"])), description, where, factory, clock
-        )
-    if description.kind == "ssl":
-        key = values["privateKey"]
-        certificate = values.get("certKey", key)
-        where = key if certificate == key else f"{certificate} or {key}"
-        return _read(lambda: None, description, where, factory, clock)
-    return None
-
-
-def _read(
-    check: Callable[[], None],
-    description: Description,
-    where: str,
-    factory: IProtocolFactory,
-    clock: object,
-) -> Secure:
-    noting = _Noting(clock)
-    failures: list[Failure] = []
+    files = ", ".join(sorted({str(one.file) for one in certified}))
+    dh_parameters = values.get("dhParameters")
     try:
-        check()
-        asked: Deferred[IListeningPort] = serverFromString(noting, str(description)).listen(factory)
-        asked.addErrback(failures.append)
-        if failures:
-            failures[0].raiseException()
-    except OSError as error:
-        raise BadCertificate(f"{error.filename}: {error.strerror}") from None
-    except VerifyError:
-        raise BadCertificate(f"{where}: the key does not belong to the certificate") from None
+        names = ServerNames(
+            certified,
+            _method(values.get("sslmethod")),
+            Path(dh_parameters) if dh_parameters else None,
+        )
     except SSL.Error as error:
         # A list of (library, function, reason), as OpenSSL queues them.
         reasons = ", ".join(reason for _, _, reason in error.args[0])
-        raise BadCertificate(f"{where}: OpenSSL does not take it: {reasons}") from None
-    except AttributeError:
-        method = description.values.get("sslmethod")
-        raise BadCertificate(f"OpenSSL has no sslmethod {method}") from None
-    except (crypto.Error, ValueError, TypeError):
-        raise BadCertificate(f"{where} can't be read as PEM") from None
-    return noting.noted
+        raise BadCertificate(f"{files}: OpenSSL does not take it: {reasons}") from None
+    return Secure(
+        int(values.get("port", "443")),
+        int(values.get("backlog", "50")),
+        values.get("interface", "::" if description.kind == "tls" else ""),
+        TLSMemoryBIOFactory(names, False, factory, clock=clock),
+    )
 
 
-def _check_folder(folder: Path) -> None:
-    """Make sure that each key in a folder has its certificate; Twisted would leave it out."""
-    files = [path for path in sorted(folder.rglob("*.pem")) if path.is_file()]
-    texts = {path: path.read_bytes() for path in files}
-    certified = {
-        certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        for text in texts.values()
-        if b"-----BEGIN CERTIFICATE-----" in text
-        for certificate in load_pem_x509_certificates(text)
-    }
-    keys = [(path, found[0]) for path in files for found in _PRIVATE_KEY.finditer(texts[path])]
-    if not keys:
-        raise BadCertificate(f"{folder}: there is no file *.pem with a private key")
-    for path, key in keys:
-        public = load_pem_private_key(key, None).public_key()
-        if public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) not in certified:
-            raise BadCertificate(f"{path}: the key does not belong to any certificate there")
+def _method(name: str | None) -> int:
+    if name is None:
+        return SSL.TLS_SERVER_METHOD
+    method: int | None = getattr(SSL, name, None)
+    if method is None:
+        raise BadCertificate(f"OpenSSL has no sslmethod {name}")
+    if name not in _METHODS:
+        raise BadCertificate(f"sslmethod {name} is not safe any more; leave it out")
+    return method

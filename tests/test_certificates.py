@@ -9,7 +9,13 @@ from twisted.internet.task import Clock
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.trial.unittest import SynchronousTestCase
 
-from giestack.certificates import BadCertificate, Renewable, Secure, read_certificate
+from giestack.certificates import (
+    BadCertificate,
+    Renewable,
+    Secure,
+    certified_for,
+    read_certificate,
+)
 from giestack.settings.endpoints import parse
 from tests.neighbours.certificates import certificate
 
@@ -55,6 +61,12 @@ class CertificateTests(SynchronousTestCase):
         self.assertEqual((secure.port, secure.interface), (8443, "::"))
         self.assertIsInstance(secure.factory.buildProtocol(None), TLSMemoryBIOProtocol)
 
+    def test_what_is_served(self) -> None:
+        [one] = certified_for(parse(self.ssl() + f":extraCertChain={self.certificate}"))
+        self.assertEqual((one.file, len(one.chain)), (self.certificate, 1))
+        self.assertEqual(len(certified_for(parse(f"tls:{self.pems()}:8443"))), 1)
+        self.assertEqual(certified_for(parse("tcp:8800")), ())
+
     def test_an_endpoint_without_tls(self) -> None:
         self.assertIsNone(read_certificate(parse("tcp:8800"), self.factory, Clock()))
 
@@ -83,6 +95,10 @@ class CertificateTests(SynchronousTestCase):
 
     def test_a_method_that_there_is_not(self) -> None:
         self.assertIn("SSLv9_METHOD", self.bad(self.ssl() + ":sslmethod=SSLv9_METHOD"))
+
+    def test_a_method_that_is_not_safe(self) -> None:
+        self.assertIn("not safe", self.bad(self.ssl() + ":sslmethod=TLSv1_METHOD"))
+        self.read(self.ssl() + ":sslmethod=TLSv1_2_METHOD")
 
     def test_a_key_in_a_folder_without_its_certificate(self) -> None:
         folder = self.pems()

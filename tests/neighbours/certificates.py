@@ -24,12 +24,14 @@ def certificate(
     begins: datetime.timedelta = -DAY,
     ends: datetime.timedelta = DAY,
     purpose: x509.ObjectIdentifier | None = None,
+    authority: bool | None = None,
 ) -> tuple[Path, Path, Any]:
     """A certificate and its key, as files; signed by itself or by ``signer``.
 
     It is for this machine unless ``hosts`` says otherwise; ``begins`` and ``ends`` count from
-    now; with a ``purpose`` it serves no other.
+    now; with a ``purpose`` it serves no other; it is an ``authority`` where it signs itself.
     """
+    authority = signer is None if authority is None else authority
     key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
@@ -42,12 +44,11 @@ def certificate(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now + begins)
         .not_valid_after(now + ends)
-        .add_extension(x509.BasicConstraints(ca=signer is None, path_length=None), critical=True)
-        .add_extension(
-            x509.SubjectAlternativeName([_name_of(host) for host in hosts]),
-            critical=False,
-        )
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
     )
+    if hosts:
+        names = x509.SubjectAlternativeName([_name_of(host) for host in hosts])
+        builder = builder.add_extension(names, critical=False)
     if purpose is not None:
         builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=True)
     made = builder.sign(issuer_key, hashes.SHA256())
