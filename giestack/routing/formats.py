@@ -96,12 +96,13 @@ def gxitproxy_row(
         raise BadRow("key_type is not text")
     if not isinstance(token, str) or not _WORD.fullmatch(token):
         raise BadRow("token is not made of letters and digits")
-    address = Address(host=_host(host), port=_port(port))
+    address = Address(host=host_of(host), port=port_of(port))
     in_url, header = _info(info)
     return EntryPoint(key, key_type, token, address, in_url, header)
 
 
-def _host(value: object) -> str:
+def host_of(value: object) -> str:
+    """Return the host name or IP address (without brackets) in a column; `BadRow` for others."""
     if isinstance(value, str):
         if _HOST_NAME.fullmatch(value):
             return value
@@ -113,7 +114,8 @@ def _host(value: object) -> str:
     raise BadRow("host is neither a host name nor an IP address")
 
 
-def _port(value: object) -> int:
+def port_of(value: object) -> int:
+    """Return the port in a column, a number or text; `BadRow` for what is none."""
     if isinstance(value, str) and _PORT.fullmatch(value):
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65535:

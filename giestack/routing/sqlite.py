@@ -1,4 +1,7 @@
-"""Galaxy's table ``gxitproxy`` in an SQLite file, read when it has changed.
+"""Galaxy's session maps in an SQLite file, read when it has changed.
+
+One file may hold several: the table ``gxitproxy`` of interactive tools, ``gxproxy2`` and
+``gxproxy`` of the Interactive Environments before them. All that are there are read.
 
 Whether there is something new is asked of SQLite, over a connection that is kept open:
 ``PRAGMA data_version`` costs microseconds, tells every commit of others in rollback-journal
@@ -9,14 +12,16 @@ the path leads to another file now; a ``stat`` before it does.
 
 import os
 import sqlite3
+from collections.abc import Iterable
 from functools import partial
 from urllib.parse import quote
 
-from giestack.routing.rows import COLUMNS, RowParser
-from giestack.routing.source import MapTrouble, Reading
+from giestack.routing.cookie_rows import TABLES, CookieRowParser
+from giestack.routing.rows import COLUMNS, Row, RowParser
+from giestack.routing.source import MapTrouble, Reading, SourceRoutes
 
-# In the order of writing: of two rows with one key the newer counts, as in gx-it-proxy.
-_SELECT = 'SELECT "key", key_type, token, host, port, info FROM gxitproxy ORDER BY rowid'
+_TABLES = {"gxitproxy": COLUMNS} | {table.name: table.columns for table in TABLES}
+_TABLES_TOLD = 8
 # Longer than a commit takes; short, because a thread waits for it.
 _BUSY_TIMEOUT = 0.25
 
@@ -39,7 +44,7 @@ _TROUBLES = {
 class SQLiteReader:
     """A `giestack.routing.source.Reader` of one file.
 
-    :ivar reads: how often the whole table was read.
+    :ivar reads: how often the whole map was read.
     """
 
     def __init__(self, path: str) -> None:
@@ -49,6 +54,8 @@ class SQLiteReader:
         self._seen: tuple[int, ...] = ()
         self._version = 0
         self._rows = RowParser()
+        self._cookie_rows = CookieRowParser()
+        self._reading: Reading | None = None
 
     def look(self) -> Reading:
         """Return what the map holds; the routes are the same object while nothing has changed.
@@ -86,23 +93,57 @@ class SQLiteReader:
         if self._connection is None:
             self._connection = _connect(self._path)
         (version,) = self._connection.execute("PRAGMA data_version").fetchone()
-        known = self._rows.reading
-        if seen == self._seen and version == self._version and known is not None:
-            return known
-        reading = self._read(self._connection)
+        if seen == self._seen and version == self._version and self._reading is not None:
+            return self._reading
+        self._reading = reading = self._read(self._connection)
         # As of before the read: a commit in between is looked at once more.
         self._seen, self._version = seen, version
         return reading
 
     def _read(self, connection: sqlite3.Connection) -> Reading:
         self.reads += 1
-        info = connection.execute("SELECT lower(name) FROM pragma_table_info('gxitproxy')")
-        columns = {name for (name,) in info.fetchall()}
-        if not columns:
-            raise MapTrouble("empty", "has no table gxitproxy", missing=True)
-        if not columns.issuperset(COLUMNS):
-            raise MapTrouble("columns", "has a table gxitproxy without Galaxy's columns")
-        return self._rows.parse(connection.execute(_SELECT).fetchall())
+        rows = {
+            name: _rows(connection, name, columns)
+            for name, columns in _TABLES.items()
+            if _is_there(connection, name, columns)
+        }
+        if not rows:
+            raise MapTrouble("empty", _without_map(connection), missing=True)
+        reading = self._rows.parse(rows.pop("gxitproxy", ()))
+        if not rows:
+            return reading
+        environments, bad = self._cookie_rows.parse(rows)
+        routes = SourceRoutes(reading.routes.entry_points, environments)
+        if self._reading is not None and routes == self._reading.routes:
+            routes = self._reading.routes
+        return Reading(routes, {**reading.bad, **bad})
+
+
+def _is_there(connection: sqlite3.Connection, table: str, columns: Iterable[str]) -> bool:
+    info = connection.execute("SELECT lower(name) FROM pragma_table_info(?)", (table,))
+    names = {name for (name,) in info.fetchall()}
+    if names and not names.issuperset(columns):
+        raise MapTrouble("columns", f"has a table {table} without Galaxy's columns")
+    return bool(names)
+
+
+def _rows(connection: sqlite3.Connection, table: str, columns: Iterable[str]) -> list[Row]:
+    """All rows in the order of writing: of two with one key the newer one counts."""
+    names = ", ".join(f'"{name}"' for name in columns)
+    return connection.execute(f"SELECT {names} FROM {table} ORDER BY rowid").fetchall()
+
+
+def _without_map(connection: sqlite3.Connection) -> str:
+    """What is there instead, in words."""
+    found = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name"
+    )
+    names = [ascii(str(name)[:40])[1:-1] for (name,) in found.fetchall()]
+    text = "has none of the tables gxitproxy, gxproxy2 and gxproxy"
+    if not names:
+        return text
+    more = f" and {len(names) - _TABLES_TOLD} more" if len(names) > _TABLES_TOLD else ""
+    return f"{text}; it holds {', '.join(names[:_TABLES_TOLD])}{more}"
 
 
 def _connect(path: str) -> sqlite3.Connection:

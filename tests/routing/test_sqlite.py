@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from giestack.address import Address
 from giestack.routing import sqlite as sqlite_module
 from giestack.routing.formats import EntryPoint
-from giestack.routing.source import MapTrouble
+from giestack.routing.source import MapTrouble, SourceRoutes
 from giestack.routing.sqlite import SQLiteReader
 from tests.routing.galaxy_map import (
     CREATE,
@@ -360,6 +360,71 @@ class BadRowTests(ReaderTestCase):
         reading = self.reader.look()
         self.assertEqual(reading.routes.entry_points[b"a"].address.port, 2)
         self.assertEqual(list(reading.bad), ["a"])
+
+
+class OldTablesTests(ReaderTestCase):
+    """The tables of Galaxy's Interactive Environments, as Galaxy made and wrote them."""
+
+    COOKIE = "c6ca0ddb55be603a" * 5
+    OTHER = "0123456789abcdef" * 5
+    CREATE_2 = (
+        "CREATE TABLE gxproxy2 (key text PRIMARY KEY, host text, port integer, "
+        "container_ids text, container_interface text)"
+    )
+    CREATE_1 = "CREATE TABLE gxproxy (key text PRIMARY_KEY, secret text)"
+
+    def put(self, key, port):
+        connection = self.connect()
+        connection.execute("DELETE FROM gxproxy2 WHERE key = ?", (key,))
+        row = (key, "localhost", port, '["abc"]', None)
+        connection.execute("INSERT INTO gxproxy2 VALUES (?, ?, ?, ?, ?)", row)
+
+    def ports(self):
+        environments = self.reader.look().routes.environments or ()
+        return [(e.cookie, e.address and e.address.port) for e in environments]
+
+    def test_gxproxy2(self):
+        self.connect().execute(self.CREATE_2)
+        self.assertEqual(self.reader.look().routes, SourceRoutes({}, ()))
+        self.put(self.COOKIE, -8888)
+        self.assertEqual(self.ports(), [(self.COOKIE, None)])
+        self.connect().execute("UPDATE gxproxy2 SET host = 'localhost', port = 32768")
+        self.assertEqual(self.ports(), [(self.COOKIE, 32768)])
+        self.put(self.OTHER, 1)
+        self.put(self.COOKIE, 32769)
+        self.assertEqual(self.ports(), [(self.OTHER, 1), (self.COOKIE, 32769)])
+
+    def test_gxproxy_where_nothing_is_unique(self):
+        connection = self.connect()
+        connection.execute(self.CREATE_1)
+        for port, cookie in ((1, self.COOKIE), (2, self.OTHER), (3, self.COOKIE)):
+            connection.execute("INSERT INTO gxproxy VALUES (?, ?)", (f"h:{port}", cookie))
+        self.assertEqual(self.ports(), [(self.OTHER, 2), (self.COOKIE, 3)])
+
+    def test_all_tables_of_a_file(self):
+        connection = self.connect()
+        connection.execute(self.CREATE_1)
+        connection.execute("INSERT INTO gxproxy VALUES ('h:1', ?)", (self.COOKIE,))
+        connection.execute(self.CREATE_2)
+        self.put(self.COOKIE, 2)
+        save(self.path, "a")
+        self.assertEqual((self.keys(), self.ports()), (["a"], [(self.COOKIE, 2)]))
+        routes = self.reader.look().routes
+        self.put(self.COOKIE, 2)
+        self.assertIs(self.reader.look().routes, routes)
+
+    def test_bad_rows_say_no_cookie(self):
+        self.connect().execute(self.CREATE_2)
+        self.put(self.COOKIE, 0)
+        self.put(None, 1)
+        save(self.path, "a/b")
+        bad = self.reader.look().bad
+        self.assertEqual(set(bad), {"a/b", "gxproxy2 1", "gxproxy2 2"})
+        self.assertNotIn(self.COOKIE[:8], repr(bad))
+
+    def test_another_table_of_that_name(self):
+        self.connect().execute("CREATE TABLE gxproxy2 (key text, secret text)")
+        self.trouble("columns")
 
 
 class BusyWritersTests(ReaderTestCase):

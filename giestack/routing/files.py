@@ -1,0 +1,171 @@
+"""Session maps in files, whatever their format is: it is found by looking at what they hold."""
+
+import os
+import stat
+from typing import Literal
+
+from giestack.routing.go_routes import read_xml
+from giestack.routing.json_map import read_json
+from giestack.routing.source import MapTrouble, Reader, Reading, SourceRoutes
+from giestack.routing.sqlite import SQLiteReader
+
+LARGEST = 64 * 1024 * 1024
+"""Bytes of a JSON or XML map that are read; a longer one is refused."""
+
+_SQLITE = b"SQLite format 3\0"
+# A write in the same tick of the file system's clock as the last read leaves no trace in the
+# time stamps. Looks come five times a second; no file system's tick is longer than two seconds.
+_LOOKS_TO_SETTLE = 12
+
+Sort = Literal["sqlite", "json", "xml"]
+
+
+class FileReader:
+    """A `giestack.routing.source.Reader` of one file of any format.
+
+    :ivar path: absolute.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.abspath(path)
+        self._sort: Sort | None = None
+        self._reader: Reader = SQLiteReader(self.path)
+        self._reads = 0
+
+    @property
+    def reads(self) -> int:
+        """How often the whole map was read."""
+        return self._reads + self._reader.reads
+
+    def look(self) -> Reading:
+        """Return what the map holds; the routes are the same object while nothing has changed.
+
+        Raise `MapTrouble`.
+        """
+        found = sort_of(_beginning(self.path))
+        if found is not None and found != self._sort:
+            self._reader.close()
+            self._reads += self._reader.reads
+            self._sort = found
+            if found == "sqlite":
+                self._reader = SQLiteReader(self.path)
+            else:
+                self._reader = DocumentReader(self.path, found)
+        # An empty file is whatever it was before: it is about to be written.
+        return self._reader.look()
+
+    def close(self) -> None:
+        """Close what is open; the next look reads everything."""
+        self._reader.close()
+
+
+class DocumentReader:
+    """A `giestack.routing.source.Reader` of one JSON or XML document.
+
+    :ivar reads: how often it was read as a map.
+    """
+
+    def __init__(self, path: str, sort: Sort) -> None:
+        self.reads = 0
+        self._path = path
+        self._sort = sort
+        self._seen: tuple[int, ...] = ()
+        self._unsettled = 0
+        self._content: bytes | None = None
+        self._outcome: Reading | MapTrouble | None = None
+
+    def look(self) -> Reading:
+        """As `giestack.routing.source.Reader`."""
+        content = self._read_if_changed()
+        if content is not None and content != self._content:
+            self.reads += 1
+            self._content = content
+            self._outcome = self._parsed(content)
+        if isinstance(self._outcome, MapTrouble):
+            raise self._outcome.with_traceback(None)
+        assert self._outcome is not None
+        return self._outcome
+
+    def close(self) -> None:
+        """Forget how the file looked: the next look reads it."""
+        self._seen = ()
+
+    def _read_if_changed(self) -> bytes | None:
+        """What the file holds; None where it is most certainly what it was."""
+        try:
+            status = os.stat(self._path)
+            seen = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+            if seen == self._seen:
+                self._unsettled -= 1
+                if self._unsettled < 0:
+                    return None
+            else:
+                self._unsettled = _LOOKS_TO_SETTLE
+            content = read_file(self._path)
+        except OSError as error:
+            self.close()
+            raise _trouble(error) from None
+        self._seen = seen
+        return content
+
+    def _parsed(self, content: bytes) -> Reading | MapTrouble:
+        before = self._outcome
+        try:
+            reading = parsed(content, self._sort)
+        except MapTrouble as trouble:
+            return trouble
+        if isinstance(before, Reading) and before.routes == reading.routes:
+            return Reading(before.routes, reading.bad)
+        return reading
+
+
+def parsed(content: bytes, sort: Sort) -> Reading:
+    """Return what a document holds; raise `MapTrouble`."""
+    if len(content) > LARGEST:
+        raise MapTrouble("too-large", f"is larger than {LARGEST >> 20} MiB")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise MapTrouble("format", f"is {sort.upper()}, but not in UTF-8") from None
+    if not text.strip():
+        raise MapTrouble("half-written", "is empty", missing=True)
+    if sort == "json":
+        return read_json(text)
+    routes, bad = read_xml(text)
+    return Reading(SourceRoutes({}, tuple(route.environment() for route in routes)), bad)
+
+
+def read_file(path: str) -> bytes:
+    """Return what a file holds, at most one byte more than `LARGEST`; raise OSError."""
+    with open(path, "rb") as file:
+        return file.read(LARGEST + 1)
+
+
+def sort_of(beginning: bytes) -> Sort | None:
+    """Return what a file is that begins so; None where it is empty, so far."""
+    text = beginning.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not text:
+        return None
+    if beginning.startswith(_SQLITE) or _SQLITE.startswith(beginning):
+        return "sqlite"
+    if text[:1] == b"<":
+        return "xml"
+    if text[:1] in (b"{", b"[", b'"') or text[:1].isdigit():
+        return "json"
+    raise MapTrouble("format", "is no session map: neither an SQLite database, nor JSON, nor XML")
+
+
+def _beginning(path: str) -> bytes:
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise MapTrouble("unreadable", "is no file")
+        with open(path, "rb") as file:
+            return file.read(64)
+    except OSError as error:
+        raise _trouble(error) from None
+
+
+def _trouble(error: OSError) -> MapTrouble:
+    if isinstance(error, FileNotFoundError):
+        return MapTrouble("missing", "is not there", missing=True)
+    return MapTrouble("unreadable", f"cannot be read: {error.strerror}")
