@@ -89,7 +89,7 @@ class MeaningTests(SynchronousTestCase):
         proxy = self.settings("proxy: {session_maps: [b.sqlite, 'sqlite:////srv/a.sqlite']}").proxy
         locations = list(map_locations(proxy).values())
         self.assertTrue(locations[0].endswith("/b.sqlite"))
-        self.assertEqual(locations[1], "sqlite:////srv/a.sqlite")
+        self.assertTrue(locations[1].endswith("/srv/a.sqlite"))
 
     def test_the_scheme_is_that_of_galaxy(self) -> None:
         self.assertEqual(scheme_of(self.settings()), b"https")

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from giestack.routing.sqlite import SQLiteReader
+from giestack.routing.files import FileReader
 from giestack.routing.watch import WatchedMap
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9]*)(?:\+[A-Za-z0-9]+)?:(.*)", re.DOTALL)
@@ -27,19 +27,17 @@ def source_for(
     """Return the source for one of the ``session_maps``, not started.
 
     ``location`` is Galaxy's ``sqlite:///relative``, ``sqlite:////absolute`` (an SQLAlchemy URL,
-    its query is dropped) or gx-it-proxy's path ending in ``.sqlite``. Relative paths start at
-    ``folder``. Raise `UnsupportedMap` for other ones.
+    its query is dropped) or the path of a file, whose format is found by looking. Relative paths
+    start at ``folder``. Raise `UnsupportedMap` for other ones.
     """
-    path = os.path.abspath(os.path.join(folder, _sqlite_path(location)))
-    return WatchedMap(path, SQLiteReader(path), clock, defer_to_thread)
+    path = os.path.abspath(os.path.join(folder, _file_path(location)))
+    return WatchedMap(path, FileReader(path), clock, defer_to_thread)
 
 
-def _sqlite_path(location: str) -> str:
+def _file_path(location: str) -> str:
     url = _SCHEME.fullmatch(location)
     if url is None:
         path = location
-        if not path.endswith(".sqlite"):
-            raise UnsupportedMap("a session map is sqlite:///path or a path that ends in .sqlite")
     else:
         scheme, rest = url.group(1).lower(), url.group(2)
         if scheme != "sqlite":
@@ -48,5 +46,5 @@ def _sqlite_path(location: str) -> str:
             raise UnsupportedMap("sqlite: needs three slashes and a path, four for an absolute one")
         path = rest.removeprefix("///").partition("?")[0]
     if not path or path == ":memory:" or path.endswith("/") or "\0" in path:
-        raise UnsupportedMap("sqlite: needs the path of a file")
+        raise UnsupportedMap("a session map in a file needs its path")
     return path

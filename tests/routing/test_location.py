@@ -22,6 +22,9 @@ class SourceForTests(SynchronousTestCase):
             ("SQLite:////abs/map.db", "/abs/map.db"),
             ("/abs/interactivetools_map.sqlite", "/abs/interactivetools_map.sqlite"),
             ("../map.sqlite", "/srv/map.sqlite"),
+            ("/abs/map.json", "/abs/map.json"),
+            ("map.xml", "/srv/galaxy/map.xml"),
+            ("map", "/srv/galaxy/map"),
         ):
             self.assertEqual(self.source(location).path, path)
 
@@ -36,9 +39,6 @@ class SourceForTests(SynchronousTestCase):
         for location in (
             *(
                 "",
-                "map.json",
-                "map.xml",
-                "map",
                 "postgresql://u:s3cret@h/db",
                 "mysql+x://u:s3cret@h/",
             ),
