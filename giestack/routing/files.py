@@ -24,18 +24,15 @@ class FileReader:
     """A `giestack.routing.source.Reader` of one file of any format.
 
     :ivar path: absolute.
+    :ivar reads: how often the whole map was read.
     """
 
     def __init__(self, path: str) -> None:
+        self.reads = 0
         self.path = os.path.abspath(path)
         self._sort: Sort | None = None
         self._reader: Reader = SQLiteReader(self.path)
-        self._reads = 0
-
-    @property
-    def reads(self) -> int:
-        """How often the whole map was read."""
-        return self._reads + self._reader.reads
+        self._reads_before = 0
 
     def look(self) -> Reading:
         """Return what the map holds; the routes are the same object while nothing has changed.
@@ -45,14 +42,17 @@ class FileReader:
         found = sort_of(_beginning(self.path))
         if found is not None and found != self._sort:
             self._reader.close()
-            self._reads += self._reader.reads
+            self._reads_before += self._reader.reads
             self._sort = found
             if found == "sqlite":
                 self._reader = SQLiteReader(self.path)
             else:
                 self._reader = DocumentReader(self.path, found)
         # An empty file is whatever it was before: it is about to be written.
-        return self._reader.look()
+        try:
+            return self._reader.look()
+        finally:
+            self.reads = self._reads_before + self._reader.reads
 
     def close(self) -> None:
         """Close what is open; the next look reads everything."""
