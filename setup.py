@@ -64,6 +64,7 @@ setup(
         "console_scripts": [
             "giestack = giestack.cli:main",
             "giestack-chat = giestack.chat_command:main",
+            "giestack-proxy = giestack.proxy_command:main",
         ]
     },
     classifiers=[

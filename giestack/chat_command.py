@@ -224,10 +224,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _serve(command: Command, given: dict[str, object]) -> None:
     # Late: asking for help needs none of it.
-    from twisted.application.service import ServiceMaker
-    from twisted.scripts.twistd import ServerOptions, runApp  # type: ignore[attr-defined]
-
-    from giestack.tap import Options
+    from giestack.tap import Options, run_in_foreground
 
     class ChatOptions(Options):
         """What ``twistd giestack`` is told, and that the chat alone is meant."""
@@ -238,17 +235,5 @@ def _serve(command: Command, given: dict[str, object]) -> None:
         def meant(self, loaded: Loaded) -> Loaded:
             return alone(loaded)
 
-    twistd = ServerOptions()
-    twistd.parseOptions(["--nodaemon", "--pidfile="])
-    options = ChatOptions()
-    options.parent = twistd
-    options.parseOptions(["--config" if command.own else "--galaxy-config", str(command.file)])
-    maker = ServiceMaker("giestack", Options.__module__, "", "giestack")
-    # As if it had found them on its own command line.
-    twistd.loadedPlugins, twistd.subCommand, twistd.subOptions = (
-        {"giestack": maker},
-        "giestack",
-        options,
-    )
-    twistd.postOptions()
-    runApp(twistd)
+    option = "--config" if command.own else "--galaxy-config"
+    run_in_foreground(ChatOptions(), [option, str(command.file)])

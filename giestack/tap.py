@@ -11,6 +11,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.error import ReactorNotRunning
 from twisted.python.usage import Options as UsageOptions
+from twisted.python.usage import UsageError
 
 from giestack.listening import CannotListen
 from giestack.ops.event_log import EVENT_LOG, EventLog
@@ -28,6 +29,9 @@ class Options(UsageOptions):
     The second half are the options of gx-it-proxy and of Galaxy's older proxies, with their
     meaning; they win over the configuration file.
     """
+
+    own_files = True
+    """Whether there are files of giestack's own: a configuration, and what is in ``data_dir``."""
 
     synopsis = "[--config FILE | --demo | --galaxy-config FILE] [options]"
     longdesc = "Without --config: $GIESTACK_CONFIG, ./giestack.yml, /etc/giestack/giestack.yml."
@@ -50,6 +54,19 @@ class Options(UsageOptions):
         ["forwardPort", None, None, "port of a second proxy (gx-it-proxy)"],
         ["pollingInterval", None, None, "milliseconds between looks at a map (gx-it-proxy)"],
     ]
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Read a command line; behind twistd's own, a wrong one ends the process with status 2.
+
+        twistd itself would print all of its help and end with 0, as if all were well.
+        """
+        try:
+            super().parseOptions(options)
+        except UsageError as error:
+            if self.parent is None:
+                raise
+            print(f"{self.getSynopsis()}\ngiestack: {error}", file=sys.stderr)
+            raise SystemExit(2) from None
 
     def postOptions(self) -> None:
         install_reactor()
@@ -80,7 +97,7 @@ class Options(UsageOptions):
             given["proxy.session_maps"] = [sessions if is_url else str(Path(sessions).absolute())]
         if self["pollingInterval"] is not None:
             milliseconds = whole("pollingInterval", self["pollingInterval"])
-            given["proxy.polling_interval"] = f"{milliseconds / 1000}"
+            given["proxy.polling_interval"] = f"{milliseconds / 1000 or NEVER}"
         if self["reverseProxy"]:
             given["proxy.forward.reverse_proxy"] = True
         if self["verbose"]:
@@ -99,6 +116,9 @@ def whole(option: str, text: str) -> int:
     except ValueError:
         raise ValueError(f"--{option} must be a whole number, not {text!r}") from None
 
+
+NEVER = 86400
+"""Seconds between two looks for gx-it-proxy's 0, which leaves all to the database's own word."""
 
 SWITCH = 0.0002
 """Seconds after which a thread that runs Python lets another one run that asks for it."""
@@ -135,13 +155,36 @@ def makeService(options: Options) -> Service:
     return giestack
 
 
+def run_in_foreground(options: Options, arguments: Sequence[str]) -> None:
+    """Run as ``twistd -n giestack`` with these arguments does; return when it has ended.
+
+    For commands of their own, whose ``options`` mean something else than twistd's.
+    """
+    from twisted.application.service import ServiceMaker
+    from twisted.scripts.twistd import ServerOptions, runApp  # type: ignore[attr-defined]
+
+    twistd = ServerOptions()
+    twistd.parseOptions(["--nodaemon", "--pidfile="])
+    options.parent = twistd
+    options.parseOptions(arguments)
+    maker = ServiceMaker("giestack", Options.__module__, "", "giestack")
+    # As if it had found them on its own command line.
+    twistd.loadedPlugins, twistd.subCommand, twistd.subOptions = (
+        {"giestack": maker},
+        "giestack",
+        options,
+    )
+    twistd.postOptions()
+    runApp(twistd)
+
+
 def _configured(reactor: Any, options: Options) -> Giestack:
     from giestack.assembly import assemble, make_data_dir
 
     overrides = options.overrides()
     cwd = Path.cwd()
     path = None
-    if options["config"] is not None or options["galaxy-config"] is None:
+    if options["config"] is not None or (options["galaxy-config"] is None and options.own_files):
         path = find_config(options["config"], os.environ, cwd)
 
     def read() -> Loaded:
@@ -150,7 +193,8 @@ def _configured(reactor: Any, options: Options) -> Giestack:
     loaded = read()
     for warning in loaded.warnings:
         print(f"giestack: warning: {warning}", file=sys.stderr)
-    make_data_dir(loaded.settings)
+    if options.own_files:
+        make_data_dir(loaded.settings)
     return assemble(reactor, loaded.settings, load=read, event_log=EVENT_LOG)
 
 

@@ -60,6 +60,7 @@ ROOMS: dict[str, set[str]] = {
 PURE = (
     "giestack/access.py",
     "giestack/address.py",
+    "giestack/double_proxy.py",
     "giestack/probe.py",
     "giestack/visitor.py",
     "giestack/chat/at_rest.py",
@@ -84,6 +85,7 @@ PURE = (
     "giestack/proxy/frames.py",
     "giestack/proxy/handshake.py",
     "giestack/proxy/head.py",
+    "giestack/proxy/own_address.py",
     "giestack/proxy/request_head.py",
     "giestack/proxy/response_head.py",
     "giestack/proxy/seen.py",
@@ -117,6 +119,7 @@ WIRING = (
     "giestack.demo_assembly",
     "giestack.cli",
     "giestack.chat_command",
+    "giestack.proxy_command",
 )
 
 # Modules that hold nothing to test by themselves, or are tested through their users.

@@ -1,13 +1,16 @@
 """The command line; tests/real starts it for real."""
 
+import io
 import os
 import signal
 import socket
+import sys
 from pathlib import Path
 
 from twisted.application.service import IServiceMaker
 from twisted.plugin import getPlugins
 from twisted.python.usage import UsageError
+from twisted.scripts.twistd import ServerOptions  # type: ignore[attr-defined]
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.tap import Options, makeService
@@ -70,8 +73,22 @@ class OptionsTests(SynchronousTestCase):
         found = self.overrides("--sessions=postgresql://x@y/z")
         self.assertEqual(found["proxy.session_maps"], ["postgresql://x@y/z"])
 
+    def test_never_polling(self) -> None:
+        self.assertEqual(self.overrides("--pollingInterval=0"), {"proxy.polling_interval": "86400"})
+
     def test_unknown_options_are_refused(self) -> None:
         self.assertRaises(UsageError, self.overrides, "--ipp=1")
+
+    def test_unknown_options_end_twistd(self) -> None:
+        said = io.StringIO()
+        self.patch(sys, "stderr", said)
+        config = ServerOptions()
+        stop = self.assertRaises(
+            SystemExit, config.parseOptions, ["-n", "giestack", "--ipp=1", "--config=x"]
+        )
+        self.assertEqual(stop.code, 2)
+        self.assertIn("giestack: option --ipp not recognized", said.getvalue())
+        self.assertIn("[--config FILE | --demo | --galaxy-config FILE]", said.getvalue())
 
 
 class MakeServiceTests(SynchronousTestCase):
