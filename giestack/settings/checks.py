@@ -27,6 +27,7 @@ def check(settings: Settings, own: Node, report: Report) -> None:
     _check_maps(settings, report)
     _check_endpoints(settings, report)
     _check_pairs(settings, report)
+    _check_go_api(settings, report)
     if settings.chat is not None:
         _check_filter(settings.chat.filter, report)
     if settings.spawner is not None:
@@ -214,7 +215,33 @@ def _check_pairs(settings: Settings, report: Report) -> None:
     domain = settings.galaxy.cookie_domain
     if host and domain and not _below(host, domain) and not is_loopback(host):
         report.warn("galaxy.cookie_domain", f"{domain} does not cover Galaxy's own host {host}")
-    nothing = not (settings.proxy.session_maps or settings.proxy.services or settings.spawner)
+    proxy, told = settings.proxy, go.api_key is not None
+    nothing = not (proxy.session_maps or proxy.services or settings.spawner or told)
     nothing = nothing and not forward.allowed_targets
     if nothing and settings.proxy.listen and report.sound("proxy", "galaxy"):
         report.warn("proxy", "has neither session_maps nor services: it has nothing to pass on")
+
+
+def _check_go_api(settings: Settings, report: Report) -> None:
+    """Its one path, and the engine that it ends containers on."""
+    proxy, go = settings.proxy, settings.proxy.go_api
+    if go.api_key is not None:
+        taken = {"proxy.prefix": proxy.prefix, "proxy.gie_prefix": proxy.gie_prefix}
+        taken["proxy.interactivetools_prefix"] = proxy.interactivetools_prefix
+        for number, service in enumerate(proxy.services):
+            taken[f"proxy.services[{number}].path"] = service.path
+        for path, prefix in taken.items():
+            if prefix == "/api":
+                report.problem(path, "/api is the address of proxy.go_api")
+    engine = go.docker_host
+    if engine is None:
+        return
+    path = "proxy.go_api.docker_host"
+    if engine == "process:":
+        report.problem(path, "must be unix:///PATH or tcp://HOST:PORT: it has containers")
+    elif engine.startswith("tcp:") and not is_loopback(urlsplit(engine).hostname or ""):
+        report.problem(
+            path,
+            f"{engine} without TLS gives everybody on that network this engine; name the engine "
+            "in spawner.engines, with its tls, and leave this key out",
+        )

@@ -15,7 +15,6 @@ from giestack.settings.galaxy_folders import folders
 from giestack.settings.places import Prefix, http_url
 from giestack.settings.problems import Report, Wrong
 from giestack.settings.reading import Place, text_of
-from giestack.settings.unready import missing_map
 
 TOOLS_WORD = "interactivetool"
 GALAXYS_ID_SECRET = "USING THE DEFAULT IS NOT SECURE!"
@@ -171,15 +170,10 @@ class _Taken:
         file = self._text("dynamic_proxy_session_map")
         if not self._routes_by_cookie:
             return NOTHING
-        part = missing_map("cookie")
-        if part is not None:
-            where = f"dynamic_proxy_* in {self._galaxy.path}"
-            text = f"this version of giestack has {part} ({where})"
-            self._report.warn("proxy.session_maps", text)
-            return NOTHING
         path = self._in_data(file or "session_map.sqlite")
         if self._golang:
-            path = path.removesuffix(".sqlite") + ".xml"
+            # Wherever it stands, as Galaxy does when it starts the Go proxy.
+            path = path.replace(".sqlite", ".xml")
         return self._made(path, "dynamic_proxy_session_map")
 
     def front(self) -> Found:
@@ -219,12 +213,24 @@ class _Taken:
         if self._is_on("dynamic_proxy_debug"):
             yield "log.level", self._made("debug", "dynamic_proxy_debug")
         if self._golang:
-            for name in ("api_key", "noaccess", "clean_interval"):
-                yield f"proxy.go_api.{name}", self._option(f"dynamic_proxy_golang_{name}")
+            yield from self._go_api()
         if plugins is not None:
             folder = str(self._folders.root / plugins)
             what = "interactive_environment_plugins_directory"
             yield "spawner.gie_plugins_directory", self._made(folder, what)
+
+    def _go_api(self) -> Found:
+        """The Go proxy's REST API, through which Galaxy tells of its environments."""
+        for name in ("api_key", "noaccess", "clean_interval"):
+            yield f"proxy.go_api.{name}", self._option(f"dynamic_proxy_golang_{name}")
+        if self._option("dynamic_proxy_golang_api_key").empty:
+            self._report.warn(
+                "proxy.go_api.api_key",
+                "dynamic_proxy: golang without dynamic_proxy_golang_api_key: Galaxy makes a key up "
+                f"that nobody else knows; set it ({self._galaxy.path})",
+            )
+        engine = self._option("dynamic_proxy_golang_docker_address")
+        yield "proxy.go_api.docker_host", engine
 
     def chat(self) -> Found:
         """The communication server (Galaxy 16.07 to 20.09); its host is only for browsers."""

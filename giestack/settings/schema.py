@@ -33,6 +33,7 @@ from giestack.settings.kinds import (
 )
 from giestack.settings.places import (
     Backend,
+    DockerHost,
     Domain,
     HeaderName,
     HostName,
@@ -105,11 +106,17 @@ class Forward:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoApi:
-    """``proxy.go_api``: the REST API of the Go ``gxproxy``; off without a key."""
+    """``proxy.go_api``: the REST API of the Go ``gxproxy``; off without a key.
+
+    :ivar noaccess: seconds without use after which an environment's containers are ended.
+    :ivar clean_interval: seconds between two looks for such ones.
+    :ivar docker_host: the engine that has the containers; None: those of the spawner.
+    """
 
     api_key: Annotated[str | None, Secret()] = field(default=None, repr=False)
     noaccess: Annotated[float, SOME_SECONDS] = 60
     clean_interval: Annotated[float, SOME_SECONDS] = 10
+    docker_host: Annotated[str | None, DockerHost()] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,9 @@ from giestack.settings.schema import Settings
 NOT_YET = {
     "openbis": "no openBIS yet; remove the section",
     "proxy.interactivetools_domains": "no interactive tools by domain yet; remove the key",
-    "proxy.go_api": "no Go gxproxy API yet; remove the section",
     "proxy.hub_api": "no configurable-http-proxy API yet; remove the section",
     "spawner.domain": "no hosts for sessions of their own yet; remove the key",
-    "spawner.gie_plugins_directory": "no cookie-routed environments (GIE) yet; remove the key",
+    "spawner.gie_plugins_directory": "no profiles of GIE plugins yet; remove the key",
     "spawner.images": "no images saved from sessions yet; remove the section",
     "spawner.profiles[].groups": "no profiles for groups yet; remove the key",
 }
@@ -23,11 +22,8 @@ NOT_YET = {
 
 NO_MAPS_YET = {
     "postgresql": "no PostgreSQL session maps yet",
-    "json": "no JSON session maps yet",
-    "xml": "no XML session maps yet",
-    "cookie": "no cookie-routed environments (GIE) yet",
 }
-"""Session maps by what they are; ``cookie`` is Galaxy's dynamic_proxy_session_map."""
+"""Session maps by what they are."""
 
 
 def missing_part(path: str) -> str | None:

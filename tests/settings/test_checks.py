@@ -250,6 +250,25 @@ class PairTests(CheckCase):
         self.assert_problem(text % ", token: x")
         self.assert_problem(text % ", token: '${X}'", "proxy.hub_api.token: the environment")
 
+    def test_the_go_api(self) -> None:
+        text = "proxy: {go_api: {%s}, services: [{path: /%s, backend: 'http://h:1'}]}"
+        where = "proxy.services[0].path: /api is the address"
+        self.assert_problem(HOST + text % ("api_key: k", "api"), where)
+        self.assert_problem(HOST + text % ("api_key: k", "apis"))
+        self.assert_problem(HOST + text % ("noaccess: 5", "api"))
+        for engine, trouble in (
+            ("unix:///run/docker.sock", ""),
+            ("tcp://127.0.0.1:2375", ""),
+            ("tcp://10.0.0.1:2375", "gives everybody on that network this engine"),
+            ("'process:'", "must be unix:"),
+        ):
+            where = f"proxy.go_api.docker_host: {'tcp' if '10.' in engine else 'must'}"
+            found = problems(f"proxy: {{go_api: {{docker_host: {engine}}}}}")
+            self.assertEqual(len(found), bool(trouble), found)
+            if trouble:
+                self.assertIn(trouble, found[0])
+                self.assertTrue(found[0].startswith(where), found)
+
     def test_known_keys(self) -> None:
         key = "THE_DEFAULT_IS_NOT_SECURE"
         self.assert_problem(

@@ -269,6 +269,7 @@ class MapTests(GalaxyCase):
             ("interactive_environment_plugins_directory: x", [f"{data}/session_map.sqlite"]),
             ("dynamic_proxy_bind_port: 80", [f"{data}/session_map.sqlite"]),
             ("dynamic_proxy: golang", [f"{data}/session_map.xml"]),
+            ("dynamic_proxy: golang, dynamic_proxy_session_map: /s.json", ["/s.json"]),
             (f"dynamic_proxy_session_map: /s.json, {tools}", ["/it.sqlite", "/s.json"]),
         ):
             self.assertEqual(self.maps(options), expected, options)
@@ -336,11 +337,19 @@ class OldPartsTests(GalaxyCase):
     def test_go_api(self) -> None:
         keys = (
             "dynamic_proxy_golang_api_key: s3cret, dynamic_proxy_golang_noaccess: 5, "
-            "dynamic_proxy_golang_clean_interval: 6"
+            "dynamic_proxy_golang_clean_interval: 6, "
+            "dynamic_proxy_golang_docker_address: unix:///run/docker.sock"
         )
         go = self.load(f"dynamic_proxy: golang, {keys}").proxy.go_api
         self.assertEqual((go.api_key, go.noaccess, go.clean_interval), ("s3cret", 5, 6))
-        self.assertIsNone(self.load(keys).proxy.go_api.api_key)
+        self.assertEqual(go.docker_host, "unix:///run/docker.sock")
+        self.assertFalse([one for one in self.warnings if "go_api" in one])
+        go = self.load(keys).proxy.go_api
+        self.assertEqual((go.api_key, go.docker_host), (None, None))
+
+    def test_a_key_that_galaxy_makes_up_itself(self) -> None:
+        self.assertIsNone(self.load("dynamic_proxy: golang").proxy.go_api.api_key)
+        self.assertIn("that nobody else knows", " ".join(self.warnings))
 
     def test_plugins_directory_only_with_a_spawner(self) -> None:
         options = "interactive_environment_plugins_directory: config/plugins/ie"
@@ -367,13 +376,10 @@ class OldPartsTests(GalaxyCase):
 class MissingPartTests(GalaxyCase):
     def test_galaxys_wish_for_a_missing_part_is_told_and_left_out(self) -> None:
         self.patch(unready, "NOT_YET", {"proxy.go_api": "no Go API yet; remove the section"})
-        self.patch(unready, "NO_MAPS_YET", {"cookie": "no GIE yet"})
         options = "id_secret: abcd, dynamic_proxy: golang, dynamic_proxy_golang_api_key: s3cret"
-        proxy = self.load(options).proxy
-        self.assertEqual((proxy.go_api.api_key, proxy.session_maps), (None, ()))
+        self.assertIsNone(self.load(options).proxy.go_api.api_key)
         told = " ".join(self.warnings)
         self.assertIn("proxy.go_api.api_key: this version of giestack has no Go API yet", told)
-        self.assertIn("proxy.session_maps: this version of giestack has no GIE yet", told)
         self.assertNotIn("s3cret", told)
 
     def test_what_a_site_cannot_do_without_is_refused(self) -> None:

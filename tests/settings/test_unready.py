@@ -59,7 +59,7 @@ class SpawnerTests(SynchronousTestCase):
     def test_keys_that_are_not_there(self) -> None:
         for keys, path, words in (
             ("domain: s.example.org", "domain", "no hosts for sessions"),
-            ("gie_plugins_directory: /g", "gie_plugins_directory", "no cookie-routed"),
+            ("gie_plugins_directory: /g", "gie_plugins_directory", "no profiles of GIE"),
             ("images: {per_user: 1}", "images", "no images saved"),
         ):
             (problem,) = problems(
@@ -82,7 +82,7 @@ class SpawnerTests(SynchronousTestCase):
         galaxy = "galaxy: {interactive_environment_plugins_directory: /g}"
         text = HOST.replace("abcd", "abcd, config_file: /g.yml") + f"spawner: {{{PROCESS}}}"
         self.assertIn(
-            "spawner.gie_plugins_directory: this version of giestack has no cookie-routed",
+            "spawner.gie_plugins_directory: this version of giestack has no profiles of GIE",
             "\n".join(warnings(text, {"/g.yml": galaxy})),
         )
 
