@@ -210,6 +210,7 @@ class Assembly:
         )
         front.when_draining.append(self._streams.end_all)
         if self._chatting is not None:
+            utcnow=utcnow,
             front.when_draining.append(self._chatting.chat.drain)
         return front
 

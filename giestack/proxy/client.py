@@ -304,10 +304,11 @@ class ClientConnection(Protocol):
         if keep and request.version == "1.0":
             connection = b"Connection: keep-alive\r\n"
         self.write(
-            b"HTTP/1.1 %d %b\r\n%bContent-Length: %d\r\n%b\r\n%b"
+            b"HTTP/1.1 %d %b\r\n%b%bContent-Length: %d\r\n%b\r\n%b"
             % (
                 status,
                 self.front.reason(status),
+                self.front.date_line,
                 lines,
                 len(body),
                 connection,

@@ -342,7 +342,7 @@ class Exchange:
                 head.lines = at_own_address(head.lines, origin, to.prefix)
         keep = request.complete and client.may_stay(request)
         data, self._chunked, self._keep_alive = client_head(
-            head, request.version, request.method == b"HEAD", keep
+            head, request.version, request.method == b"HEAD", keep, client.front.date_line
         )
         return data
 

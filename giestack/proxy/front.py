@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from http import HTTPStatus
 from typing import Protocol as Seam
 
@@ -80,6 +82,7 @@ class Front(Factory):
     """Accepts client connections.
 
     :ivar now: the clock's seconds at the last tick; precise enough for time-outs.
+    :ivar date_line: the Date field of answers at that tick; empty where nobody knows the date.
     :ivar draining: whether connections are closed once their request is answered.
     :ivar when_draining: called when that begins, so that what never ends by itself can end.
     :ivar accepted: connections taken so far.
@@ -106,13 +109,17 @@ class Front(Factory):
         trusted: Container[bytes],
         scheme: bytes = b"http",
         take_over: TakeOver = nobody,
+        utcnow: Callable[[], datetime] | None = None,
     ) -> None:
         """
         :param trusted: addresses of fronts whose forwarding fields are believed.
+        :param utcnow: the wall clock, naive UTC.
         :param scheme: what visitors use where a trusted front doesn't say.
         """
         self.clock = clock
         self.now = clock.seconds()
+        self._utcnow = utcnow
+        self.date_line = self._date_line()
         self.pool = pool
         self.hold = hold
         self.watch = watch
@@ -207,8 +214,15 @@ class Front(Factory):
         """The reason phrase of a status that giestack itself answers with."""
         return HTTPStatus(status).phrase.encode()
 
+    def _date_line(self) -> bytes:
+        if self._utcnow is None:
+            return b""
+        date = format_datetime(self._utcnow().replace(tzinfo=UTC), usegmt=True)
+        return b"Date: %b\r\n" % date.encode()
+
     def _tick(self) -> None:
         self.now = now = self.clock.seconds()
+        self.date_line = self._date_line()
         late = [c for c in self._connections if 0.0 < c.deadline < now]
         for connection in late:
             # One in trouble must not stop the clock for all others.

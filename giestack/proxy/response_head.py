@@ -36,7 +36,8 @@ _CORS_PREFIX = b"access-control-"
 # What giestack itself says where an origin is allowed.
 _CORS_OURS = frozenset((b"access-control-allow-origin", b"access-control-allow-credentials"))
 
-_SPECIAL = _HOP_BY_HOP | ORIGIN_WIDE | FOR_FRONTS | {b"content-length", b"set-cookie", b"vary"}
+_SPECIAL = _HOP_BY_HOP | ORIGIN_WIDE | FOR_FRONTS
+_SPECIAL |= {b"content-length", b"date", b"set-cookie", b"vary"}
 
 # Statuses without a body, whatever the head says (RFC 9112 section 6.3).
 _BODILESS = frozenset((204, 304))
@@ -77,10 +78,11 @@ class ResponseHead:
     :ivar status: three digits.
     :ivar content_length: announced body size in bytes, or None.
     :ivar chunked: whether the body comes in chunks.
+    :ivar dated: whether the backend has said when it made this.
     :ivar lines: header lines for the client, without those of framing.
     """
 
-    __slots__ = ("chunked", "content_length", "lines", "reason", "status")
+    __slots__ = ("chunked", "content_length", "dated", "lines", "reason", "status")
 
     def __init__(
         self,
@@ -105,6 +107,7 @@ class ResponseHead:
         self.status = parsed.status
         self.reason = parsed.reason
         self.chunked = False
+        self.dated = False
         self.content_length: int | None = None
         vary: list[bytes] = []
         lines: list[bytes] = []
@@ -113,6 +116,9 @@ class ResponseHead:
         for name, value in parsed.fields:
             kind = kinds.get(name) or _kind(name)
             if kind == _PASS:
+                lines += (name, b": ", value, b"\r\n")
+            elif kind == b"date":
+                self.dated = True
                 lines += (name, b": ", value, b"\r\n")
             elif kind == b"content-length":
                 self._set_length(value)
@@ -179,16 +185,20 @@ def cookie_allowed(value: bytes, host_name: bytes, hidden: frozenset[bytes]) -> 
 
 
 def client_head(
-    head: ResponseHead, version: str, head_only: bool, keep: bool
+    head: ResponseHead, version: str, head_only: bool, keep: bool, date: bytes = b""
 ) -> tuple[bytes, bool, bool]:
     """The response head that the client gets.
 
     :param version: the client's, "1.1" or "1.0".
     :param head_only: whether the request was a HEAD.
     :param keep: whether the connection could go on after this response.
+    :param date: the line that says when it came, for a backend that has no clock (RFC 9110
+        section 6.6.1).
     :returns: the head; whether its body goes out in chunks; whether the connection goes on.
     """
     parts = [status_line(head.status, head.reason), head.lines]
+    if not head.dated:
+        parts.append(date)
     chunked = False
     if head.content_length is not None:
         if head.status != 204:

@@ -213,6 +213,7 @@ class House:
             guarded=GUARDED,
             limits=limits or Limits(),
             trusted=trusted,
+            utcnow=options.get("utcnow"),
         )
         self.front.start()
 

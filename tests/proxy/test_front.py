@@ -1,5 +1,6 @@
 """The front door: connections counted, deadlines kept, an orderly end."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -9,6 +10,42 @@ from giestack.proxy.front import Front, Limits
 from giestack.proxy.head import GuardedNames
 from tests.proxy.memory import House, Wire, answer, get
 from tests.proxy.test_tunnel import SWITCHED, UPGRADE
+
+
+class DateTests(SynchronousTestCase):
+    """A proxy with a clock says when an answer without a date came (RFC 9110 section 6.6.1)."""
+
+    def setUp(self) -> None:
+        self.now = datetime(2026, 11, 21, 21, 17, 12)
+        self.house = House(utcnow=lambda: self.now)
+        self.client = self.house.connect()
+
+    def told(self, fields: bytes = b"") -> bytes:
+        """The head of the answer to a backend that sends these fields."""
+        self.client.send(get())
+        head = b"HTTP/1.1 200 OK\r\n%bContent-Length: 0\r\n\r\n" % fields
+        self.house.backends[0].send(head)
+        return self.client.take()
+
+    def test_a_backend_without_a_clock(self) -> None:
+        self.assertIn(b"\r\nDate: Sat, 21 Nov 2026 21:17:12 GMT\r\n", self.told())
+
+    def test_a_backend_with_one(self) -> None:
+        for name in (b"Date", b"date", b"DATE"):
+            told = self.told(b"%b: Sat, 21 Nov 2026 20:00:00 GMT\r\n" % name)
+            self.assertIn(b"\r\n%b: Sat, 21 Nov 2026 20:00:00 GMT\r\n" % name, told)
+            self.assertEqual(told.lower().count(b"\ndate:"), 1)
+
+    def test_time_goes_on(self) -> None:
+        self.told()
+        self.now += timedelta(seconds=3)
+        self.house.clock.advance(1)
+        self.assertIn(b"\r\nDate: Sat, 21 Nov 2026 21:17:15 GMT\r\n", self.told())
+
+    def test_own_words(self) -> None:
+        self.house.decision = Refuse(404, "no-such-route", "Nothing.")
+        self.client.send(get())
+        self.assertIn(b"\r\nDate: Sat, 21 Nov 2026 21:17:12 GMT\r\n", self.client.take())
 
 
 class CountTests(SynchronousTestCase):
