@@ -15,7 +15,7 @@ TESTS = ROOT / "tests"
 SHARED = {"giestack.visitor", "giestack.address"}
 ROOMS: dict[str, set[str]] = {
     "giestack.identity": {"giestack.database"},
-    "giestack.routing": set(),
+    "giestack.routing": {"giestack.database", "giestack.notifications"},
     "giestack.proxy": set(),
     "giestack.settings": {
         "giestack.chat.word_filter",
@@ -28,7 +28,7 @@ ROOMS: dict[str, set[str]] = {
         "giestack.spawner.templates",
     },
     "giestack.docker": set(),
-    "giestack.chat": {"giestack.database"},
+    "giestack.chat": {"giestack.database", "giestack.notifications"},
     "giestack.spawner": {"giestack.settings.spawner_schema", "giestack.docker"},
     "giestack.ops": {"giestack.proxy"},
     "giestack.site": {

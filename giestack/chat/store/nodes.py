@@ -13,8 +13,9 @@ from giestack.chat.storage import Appended, Signal, Watcher
 from giestack.chat.store.append import Outcome
 from giestack.chat.store.engines import Engines
 from giestack.chat.store.tables import room
-from giestack.chat.store.wakeups import Announcer, Listener, read_payload
+from giestack.chat.store.wakeups import CHANNEL, Announcer, read_payload
 from giestack.database import Database
+from giestack.notifications import Listener
 
 LOOK_SECONDS = 5.0
 """How often the tables are looked at, for what nobody has told."""
@@ -61,7 +62,9 @@ class Nodes:
         # It has us look at the tables as soon as it hears.
         self._listener = Listener(
             self._engines.write,
+            CHANNEL,
             lambda payload: self._reactor.callFromThread(self._heard, payload),
+            lambda why: self.log.warn("Other nodes are not heard: {why}", why=why),
         )
         self._listener.start()
         self._timer = self._reactor.callLater(LOOK_SECONDS, self._look)

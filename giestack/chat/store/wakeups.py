@@ -11,9 +11,8 @@ who is typing, not at all. Give the chat a connection past it, or PgBouncer's se
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from threading import Condition, Event, Thread
-from typing import Any
+from collections.abc import Iterator, Mapping
+from threading import Condition, Thread
 
 from sqlalchemy import Connection, Engine, text
 from twisted.logger import Logger
@@ -29,12 +28,7 @@ LONGEST = 7900
 MOST_SIGNALS = 1000
 """So many wait at most; then the oldest is dropped."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
-_LOOK = 0.5
-
 _notify = text(f"SELECT pg_notify('{CHANNEL}', :payload)")
-
-Told = Callable[[Any], object]
 
 
 def payloads(epoch: str, node: str, rooms: Mapping[str, int]) -> Iterator[str]:
@@ -146,61 +140,3 @@ def _announce(connection: Connection, told: list[str]) -> None:
     for one in told:
         connection.execute(_notify, {"payload": one})
     connection.commit()
-
-
-class Listener:
-    """Hears the other nodes, on a connection and in a thread of its own.
-
-    ``told`` is called in that thread, with each payload, and with None when a connection is new:
-    something may have been missed.
-    """
-
-    log = Logger()
-
-    def __init__(self, engine: Engine, told: Told) -> None:
-        self._engine = engine
-        self._told = told
-        self._ended = Event()
-        self._thread = Thread(target=self._work, name="chat-listener", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End, within a second."""
-        self._ended.set()
-
-    def _work(self) -> None:
-        pause = _FIRST_PAUSE
-        while not self._ended.is_set():
-            try:
-                connection = self._connected()
-            except self._engine.dialect.loaded_dbapi.Error:
-                # The tables are read as well, and that says what is wrong.
-                self._ended.wait(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-                continue
-            pause = _FIRST_PAUSE
-            try:
-                self._told(None)
-                while not self._ended.is_set():
-                    for one in connection.notifies(timeout=_LOOK):
-                        self._told(one.payload)
-            except self._engine.dialect.loaded_dbapi.Error as error:
-                self.log.warn("Other nodes are not heard: {kind}", kind=type(error).__name__)
-            finally:
-                connection.close()
-
-    def _connected(self) -> Any:
-        dialect = self._engine.dialect
-        words, options = dialect.create_connect_args(self._engine.url)
-        # `create_engine` has its own ones only in the pool.
-        connection = dialect.loaded_dbapi.connect(
-            *words, **{**options, "connect_timeout": 3, "autocommit": True, **_KEEPALIVES}
-        )
-        connection.execute(f"LISTEN {CHANNEL}")
-        return connection
-
-
-_KEEPALIVES = {"keepalives_idle": 2, "keepalives_interval": 1, "keepalives_count": 2}

@@ -1,9 +1,7 @@
 """Notifications between nodes, as texts, and where no server answers."""
 
 import json
-import threading
 from typing import Any
-from unittest import mock
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +13,6 @@ from giestack.chat.store.engines import open_engines
 from giestack.chat.store.wakeups import (
     LONGEST,
     Announcer,
-    Listener,
     payloads,
     read_payload,
     signal_payload,
@@ -97,19 +94,3 @@ class NobodyAnswersTests(SynchronousTestCase):
         with capturedLogs() as events:
             announcer.tell(Signal(kind="typing", node="a", body={"x": "y" * 8000}))
         self.assertIn("typing", [event.get("kind") for event in events])
-
-    def test_a_listener_tries_and_ends(self):
-        tried = threading.Event()
-        driver = self.engine.dialect.loaded_dbapi
-        connect = driver.connect
-
-        def connected(*args, **kwargs):
-            tried.set()
-            return connect(*args, **kwargs)
-
-        listener = Listener(self.engine, self.fail)
-        with mock.patch.object(driver, "connect", connected):
-            listener.start()
-            self.assertTrue(tried.wait(20))
-            listener.stop()
-        self.assertTrue(joined(listener._thread))
