@@ -104,7 +104,7 @@ class DocumentReader:
             content = read_file(self._path)
         except OSError as error:
             self.close()
-            raise _trouble(error) from None
+            raise trouble_of(error) from None
         self._seen = seen
         return content
 
@@ -121,6 +121,15 @@ class DocumentReader:
 
 def parsed(content: bytes, sort: Sort) -> Reading:
     """Return what a document holds; raise `MapTrouble`."""
+    text = parsed_text(content, sort)
+    if sort == "json":
+        return read_json(text)
+    routes, bad = read_xml(text)
+    return Reading(SourceRoutes({}, tuple(route.environment() for route in routes)), bad)
+
+
+def parsed_text(content: bytes, sort: Sort) -> str:
+    """Return the text of a document; raise `MapTrouble` where it is none, or too long."""
     if len(content) > LARGEST:
         raise MapTrouble("too-large", f"is larger than {LARGEST >> 20} MiB")
     try:
@@ -129,10 +138,7 @@ def parsed(content: bytes, sort: Sort) -> Reading:
         raise MapTrouble("format", f"is {sort.upper()}, but not in UTF-8") from None
     if not text.strip():
         raise MapTrouble("half-written", "is empty", missing=True)
-    if sort == "json":
-        return read_json(text)
-    routes, bad = read_xml(text)
-    return Reading(SourceRoutes({}, tuple(route.environment() for route in routes)), bad)
+    return text
 
 
 def read_file(path: str) -> bytes:
@@ -162,10 +168,11 @@ def _beginning(path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read(64)
     except OSError as error:
-        raise _trouble(error) from None
+        raise trouble_of(error) from None
 
 
-def _trouble(error: OSError) -> MapTrouble:
+def trouble_of(error: OSError) -> MapTrouble:
+    """What an error means to a map."""
     if isinstance(error, FileNotFoundError):
         return MapTrouble("missing", "is not there", missing=True)
     return MapTrouble("unreadable", f"cannot be read: {error.strerror}")

@@ -1,0 +1,318 @@
+"""The Go API's routes: kept, used, ended."""
+
+import os
+import stat
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, execute, fail
+from twisted.internet.task import Clock
+from twisted.internet.testing import EventLoggingObserver
+from twisted.logger import formatEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+
+from giestack.routing.environments import EnvironmentRoute
+from giestack.routing.go_routes import GoRoute, read_xml
+from giestack.routing.go_source import CannotKill, GoSource
+from giestack.routing.source import SourceRoutes
+from tests.routing.test_go_routes import GOS_OWN
+
+COOKIE = "c6ca0ddb55be603a" * 5
+NOON = datetime(2026, 5, 4, 12)
+JUPYTER = GoRoute("/jupyter", "localhost:32768", COOKIE, ("abc", "def"))
+RSTUDIO = GoRoute("/rstudio", "localhost:32769", COOKIE, ("ghi",))
+
+
+class SourceTestCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.events = EventLoggingObserver()
+        globalLogPublisher.addObserver(self.events)
+        self.addCleanup(globalLogPublisher.removeObserver, self.events)
+        self.clock = Clock()
+        self.published: list[Sequence[EnvironmentRoute]] = []
+        self.killed: list[tuple[str, ...]] = []
+        self.ended: list[tuple[GoRoute, float]] = []
+        self.refusing = ""
+        self.path = Path(self.mktemp()).absolute()
+
+    async def kill(self, containers: Sequence[str]) -> None:
+        if self.refusing:
+            raise CannotKill(self.refusing)
+        self.killed.append(tuple(containers))
+
+    def source(self, path: Path | None = None, in_thread: Any = execute) -> GoSource:
+        def publish(routes: SourceRoutes) -> None:
+            self.assertEqual(routes.entry_points, {})
+            assert routes.environments is not None
+            self.published.append(routes.environments)
+
+        source = GoSource(
+            str(path) if path else None,
+            self.clock,
+            lambda: NOON,
+            in_thread,
+            self.kill,
+            lambda route, idle: self.ended.append((route, idle)),
+        )
+        source.limit(60, 10)
+        source.start(publish)
+        return source
+
+    def then(self, seconds: int) -> None:
+        self.clock.pump([1] * seconds)
+
+    def paths(self) -> list[bytes]:
+        return [route.path for route in self.published[-1]]
+
+    def said(self) -> list[str]:
+        texts = [formatEvent(event) for event in self.events]
+        for event, text in zip(self.events, texts, strict=True):
+            self.assertNotIn(COOKIE[:8], text + repr(event))
+        self.events._events.clear()
+        return texts
+
+    def written(self) -> list[GoRoute]:
+        return list(read_xml(self.path.read_text())[0])
+
+
+class MemoryTests(SourceTestCase):
+    def test_it_is_known_to_be_empty_at_once(self) -> None:
+        source = self.source()
+        self.assertEqual(self.published, [()])
+        self.assertTrue(source.known)
+        source.configure(5)
+        self.assertEqual(source.health(), (True, "0 environments of the Go API, in memory only"))
+
+    def test_routes_are_published_in_their_order(self) -> None:
+        source = self.source()
+        source.add(JUPYTER)
+        source.add(RSTUDIO)
+        self.assertEqual(self.paths(), [b"/jupyter", b"/rstudio"])
+        self.assertEqual(source.rows, 2)
+        self.assertIsNone(self.successResultOf(source.stop()))
+
+    def test_when_they_were_used(self) -> None:
+        source = self.source()
+        source.add(JUPYTER)
+        self.then(5)
+        source.add(RSTUDIO)
+        seen = [(route.path, (NOON - last).total_seconds()) for route, last in source.routes()]
+        self.assertEqual(seen, [("/jupyter", 5), ("/rstudio", 0)])
+
+
+class IdleTests(SourceTestCase):
+    def test_what_nobody_uses_is_killed_and_gone(self) -> None:
+        source = self.source()
+        source.add(JUPYTER)
+        self.then(60)
+        self.assertEqual(self.killed, [])
+        self.then(10)
+        self.assertEqual(self.killed, [("abc", "def")])
+        self.assertEqual((self.paths(), source.rows), ([], 0))
+        self.assertEqual(self.ended, [(JUPYTER, 70)])
+        self.assertEqual(
+            self.said(),
+            ["Nobody has used /jupyter at localhost:32768 for 70 s: killed abc, def"],
+        )
+        self.then(100)
+        self.assertEqual(len(self.killed), 1)
+
+    def test_requests_and_bytes_are_use(self) -> None:
+        source = self.source()
+        source.add(JUPYTER)
+        use = self.published[-1][0].use
+        assert use is not None
+        self.then(50)
+        touch = use(b"GET", b"/jupyter/tree")
+        assert touch is not None
+        self.then(50)
+        touch()
+        self.then(59)
+        self.assertEqual(self.killed, [])
+        self.then(11)
+        self.assertEqual(self.killed, [("abc", "def")])
+
+    def test_an_engine_that_does_not_answer_is_asked_again(self) -> None:
+        source = self.source()
+        source.add(JUPYTER)
+        self.refusing = "nothing answers"
+        self.then(100)
+        self.assertEqual(self.paths(), [b"/jupyter"])
+        ok, text = source.health()
+        self.assertFalse(ok)
+        self.assertIn("nothing answers", text)
+        self.assertEqual(len(self.said()), 1)
+        self.refusing = ""
+        self.then(10)
+        self.assertEqual((self.killed, self.paths()), ([("abc", "def")], []))
+        self.assertTrue(source.health()[0])
+
+    def test_without_containers(self) -> None:
+        source = self.source()
+        source.add(GoRoute("/x", "h:1", COOKIE))
+        self.then(70)
+        self.assertEqual(self.paths(), [])
+        self.assertIn("killed nothing, as it has no containers", self.said()[0])
+
+    def test_other_limits(self) -> None:
+        source = self.source()
+        source.add(JUPYTER)
+        source.limit(5, 1)
+        self.then(6)
+        self.assertEqual(self.killed, [("abc", "def")])
+        source.limit(5, 1)
+        self.successResultOf(source.stop())
+        source.limit(5, 2)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_what_nobody_thought_of_does_not_end_the_looks(self) -> None:
+        source = self.source()
+
+        async def broken(containers: Sequence[str]) -> None:
+            raise ZeroDivisionError
+
+        kill, source._kill = source._kill, broken
+        source.add(JUPYTER)
+        self.then(70)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        source._kill = kill
+        self.then(10)
+        self.assertEqual(self.killed, [("abc", "def")])
+
+
+class FileTests(SourceTestCase):
+    def test_it_is_read_at_the_start(self) -> None:
+        self.path.write_text(GOS_OWN)
+        source = self.source(self.path)
+        self.assertEqual(self.paths(), [b"/jupyter"])
+        self.assertEqual((source.reads, source.errors, source.known), (1, 0, True))
+        self.assertEqual(source.health(), (True, f"{self.path}: 1 environments of the Go API"))
+        # Whatever the file says, everybody has the whole time again.
+        self.then(60)
+        self.assertEqual(self.killed, [])
+        self.then(10)
+        self.assertEqual(self.killed, [("abc", "def")])
+        self.assertEqual(self.written(), [])
+
+    def test_each_change_is_written_for_nobody_else_to_read(self) -> None:
+        source = self.source(self.path)
+        self.assertFalse(self.path.exists())
+        source.add(JUPYTER)
+        self.assertEqual(self.written(), [JUPYTER])
+        self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
+        self.path.chmod(0o644)
+        source.add(RSTUDIO)
+        self.assertEqual(self.written(), [JUPYTER, RSTUDIO])
+        self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
+        self.assertEqual(os.listdir(self.path.parent).count(self.path.name), 1)
+        again = self.source(self.path)
+        self.assertEqual([route for route, _ in again.routes()], [JUPYTER, RSTUDIO])
+
+    def test_use_is_written_at_the_end_and_not_before(self) -> None:
+        source = self.source(self.path)
+        source.add(JUPYTER)
+        use = self.published[-1][0].use
+        assert use is not None
+        before = self.path.read_text()
+        self.then(20)
+        use(b"GET", b"/")
+        self.then(5)
+        self.assertEqual(self.path.read_text(), before)
+        self.successResultOf(source.stop())
+        self.assertIn("2026-05-04T11:59:55", self.path.read_text())
+
+    def test_a_file_that_cannot_be_read_is_left_alone(self) -> None:
+        self.path.write_text("<html/>")
+        source = self.source(self.path)
+        self.assertFalse(source.known)
+        source.add(RSTUDIO)
+        self.then(20)
+        self.assertEqual(self.path.read_text(), "<html/>")
+        self.assertEqual(self.paths(), [b"/rstudio"])
+        self.assertIn("is XML, but html", source.health()[1])
+        self.assertEqual(len(self.said()), 1)
+        self.path.write_text(GOS_OWN)
+        self.then(10)
+        self.assertEqual(self.paths(), [b"/jupyter", b"/rstudio"])
+        self.assertEqual(self.written(), [JUPYTER, RSTUDIO])
+        self.assertTrue(source.health()[0])
+
+    def test_a_folder_in_its_place(self) -> None:
+        self.path.mkdir()
+        source = self.source(self.path)
+        self.assertIn("cannot be read", source.health()[1])
+        self.successResultOf(source.stop())
+
+    def test_bad_routes_are_said(self) -> None:
+        self.path.write_text(GOS_OWN.replace("localhost:32768", "localhost"))
+        self.source(self.path)
+        self.assertEqual(
+            self.said(), [f"{self.path}: route number 1 left out: its address is not HOST:PORT"]
+        )
+
+    def test_a_file_that_cannot_be_written(self) -> None:
+        folder = self.path / "not" / "there"
+        source = self.source(folder / "map.xml")
+        source.add(JUPYTER)
+        self.assertEqual(self.paths(), [b"/jupyter"])
+        self.then(10)
+        self.assertIn("cannot be written", source.health()[1])
+        self.assertEqual(len(self.said()), 1)
+        folder.mkdir(parents=True)
+        self.then(10)
+        self.assertTrue((folder / "map.xml").exists())
+        self.assertTrue(source.health()[0])
+
+    def test_nothing_stays_behind_where_writing_fails(self) -> None:
+        self.path.mkdir()
+        source = self.source(self.path / "map.xml")
+
+        def fsync(descriptor: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        self.patch(os, "fsync", fsync)
+        source.add(JUPYTER)
+        self.assertIn("No space left", source.health()[1])
+        self.assertEqual(os.listdir(self.path), [])
+
+    def test_a_pool_that_has_gone(self) -> None:
+        gone: list[bool] = []
+        source = self.source(
+            self.path, lambda f, *a: fail(RuntimeError()) if gone else execute(f, *a)
+        )
+        gone.append(True)
+        source.add(JUPYTER)
+        self.assertIn("cannot be written, which is tried again: RuntimeError", source.health()[1])
+        self.assertIsNone(self.successResultOf(source.stop()))
+
+
+class ThreadTests(SourceTestCase):
+    def test_changes_while_the_file_is_written(self) -> None:
+        waiting: list[tuple[Any, Deferred[Any]]] = []
+
+        def in_thread(function: Any, *args: Any) -> Deferred[Any]:
+            done: Deferred[Any] = Deferred()
+            waiting.append((lambda: function(*args), done))
+            return done
+
+        def work() -> None:
+            [(function, done)] = waiting[:]
+            waiting.clear()
+            execute(function).chainDeferred(done)
+
+        source = self.source(self.path, in_thread)
+        source.add(JUPYTER)
+        work()  # reads that there is no file
+        work()
+        self.assertEqual(self.written(), [JUPYTER])
+        for route in (RSTUDIO, JUPYTER, RSTUDIO):
+            source.add(route)
+        stopped = source.stop()
+        work()
+        self.assertNoResult(stopped)
+        work()
+        self.assertIsNone(self.successResultOf(stopped))
+        self.assertEqual(self.written(), [JUPYTER, RSTUDIO, JUPYTER, RSTUDIO])
+        self.assertEqual(waiting, [])
