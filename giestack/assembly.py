@@ -206,11 +206,11 @@ class Assembly:
             pool=Pool(self._reactor, self._endpoints),
             hold=self._host.hold,
             watch=self._visits,
+            utcnow=utcnow,
             **rules,
         )
         front.when_draining.append(self._streams.end_all)
         if self._chatting is not None:
-            utcnow=utcnow,
             front.when_draining.append(self._chatting.chat.drain)
         return front
 
