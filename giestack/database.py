@@ -126,6 +126,8 @@ def open_engine(url: str | URL, *, writes: bool = False) -> Engine:
                 "keepalives_count": 2,
                 # PgBouncer may give each statement to another server process.
                 "prepare_threshold": None,
+                # A database in SQL_ASCII, as initdb makes it where LANG is C, gives bytes else.
+                "client_encoding": "utf8",
             },
         )
     except ModuleNotFoundError:
@@ -158,15 +160,16 @@ def ask(engine: Engine, function: Callable[[Connection, *Ts], T], *args: *Ts) ->
         with engine.connect() as connection:
             return function(connection, *args)
     except (SQLAlchemyError, OSError, engine.dialect.loaded_dbapi.Error) as error:
-        raise DatabaseUnavailable(_reason(error, engine.url.password)) from None
+        raise DatabaseUnavailable(_reason(error, engine.url)) from None
 
 
-def _reason(error: Exception, password: object) -> str:
+def _reason(error: Exception, url: URL) -> str:
     """Say what went wrong in one line, without the statement and its values."""
     origin = error.orig if isinstance(error, DBAPIError) and error.orig else error
     line = str(origin).strip().partition("\n")[0]
-    if password:
-        line = line.replace(str(password), "***")
+    for password in (url.password, url.query.get("password"), url.query.get("sslpassword")):
+        if password:
+            line = line.replace(str(password), "***")
     return f"{type(origin).__name__}: {line}" if line else type(origin).__name__
 
 

@@ -383,6 +383,26 @@ class PostgreSQLTests(SynchronousTestCase):
         error = self.assertRaises(DatabaseUnavailable, ask, open_engine(url), value_of, "SELECT 1")
         self.assertIn("no such *** database", str(error))
 
+    def test_a_password_in_the_query_is_not_shown_either(self):
+        url = self.server.url("no such s3cret database") + "&password=s3cret"
+        error = self.assertRaises(DatabaseUnavailable, ask, open_engine(url), value_of, "SELECT 1")
+        self.assertIn("no such *** database", str(error))
+
+    def test_a_database_without_an_encoding(self):
+        """As initdb makes it where LANG is C."""
+        name = f"{self.name}_ascii"
+        with self.server.connect() as connection:
+            options = "ENCODING 'SQL_ASCII' TEMPLATE template0"
+            connection.execute(f"CREATE DATABASE {name} {options}".encode())
+        engine = open_engine(self.server.url(name))
+        self.addCleanup(self.drop, name)
+        self.addCleanup(engine.dispose)
+        self.assertEqual(ask(engine, value_of, "SELECT 'é'"), "é")
+
+    def drop(self, name):
+        with self.server.connect() as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
     def test_silent_server(self):
         """Something that accepts and never answers is given up."""
         listener = socket.socket()
