@@ -16,6 +16,7 @@ from giestack.far_end import far_end_of
 from giestack.galaxy import Galaxy, NoHost
 from giestack.galaxy_api import GalaxyApi
 from giestack.gate import Gate, no_entrance
+from giestack.go_proxy import GoProxy
 from giestack.listening import Certificates, Door, Listeners
 from giestack.meaning import (
     access_policy,
@@ -137,15 +138,18 @@ class Assembly:
             self._galaxy = Galaxy(reactor, settings.galaxy, settings.proxy.session_cache, utcnow)
         self._host = self._galaxy or NoHost()
         self._table = RouteTable(prefixes_of(settings.proxy))
-        self._maps = SessionMaps(
-            self._table, lambda at: source_for(at, "/", reactor, in_thread), self._host.session_of
-        )
         traffic, mask = Traffic(reactor), masking_of(settings.proxy)
         log = settings.log
         self._access_log = AccessLog(
             traffic, log_target(log.access), mask, reactor, utcnow, in_thread
         )
         self._audit_log = AuditLog(log_target(log.audit), reactor, utcnow, in_thread)
+        self._go_proxy = GoProxy(reactor, utcnow, in_thread, self._audit_log)
+        self._maps = SessionMaps(
+            self._table,
+            self._go_proxy.opening(lambda at: source_for(at, "/", reactor, in_thread)),
+            self._host.session_of,
+        )
         self._endpoints = Endpoints(reactor, settings.proxy.limits.connect_timeout)
         ask = Ask(reactor, self._endpoints)
         self._galaxy_api: GalaxyApi | None = None
@@ -219,6 +223,7 @@ class Assembly:
         logs = [Part(log.start, log.stop) for log in (self._access_log, self._audit_log)]
         for part in (
             *(self._galaxy.parts() if self._galaxy else ()),
+            Part(lambda: None, self._go_proxy.stop),
             Part(self._maps.start, self._maps.stop),
             *logs,
             Part(self._lag.start, self._lag.stop),
@@ -240,7 +245,9 @@ class Assembly:
         if self._galaxy_api is not None:
             self._galaxy_api.configure(settings.galaxy)
         self._table.configure(prefixes_of(proxy), services_of(proxy))
-        self._maps.configure(map_locations(proxy), proxy.polling_interval)
+        maps = self._go_proxy.maps(proxy, map_locations(proxy))
+        self._maps.configure(maps, proxy.polling_interval)
+        self._go_proxy.configure(settings)
         self._endpoints.configure(proxy.limits.connect_timeout)
         self._access_log.configure(mask)
         self._visits.configure(mask)
@@ -298,6 +305,8 @@ class Assembly:
             doctor=None if doctor is None else doctor.resource(),
             stopping=stopping,
         )
+        if proxy.go_api.api_key is not None:
+            site.resource.putChild(b"api", self._go_proxy.api.resource(refusals.answer))
         gate = Gate(
             self._table.locate,
             host.check,
@@ -310,7 +319,9 @@ class Assembly:
             self._table.environment,
         )
         rules: Rules = {
-            "decide": far_end_of(proxy, gate, policy),
+            "decide": far_end_of(
+                proxy, self._go_proxy.gate(proxy, gate, self._table.locate), policy
+            ),
             "local": OwnPages(site, self._reactor),
             "refusal_page": refusals if doctor is None else doctor.refusal,
             "guarded": guarded_names(settings),

@@ -66,7 +66,8 @@ def configured_or_default(
     return [EngineSettings(name=DEFAULT_NAME, docker_host=at.url, tls=tls)]
 
 
-def _location(engine: EngineSettings) -> Location:
+def location_for(engine: EngineSettings) -> Location:
+    """Where an engine listens; raises `LocationError`."""
     tls = engine.tls
     if tls.ca is None or tls.cert is None or tls.key is None:
         return location_of(engine.docker_host)
@@ -115,7 +116,7 @@ class Workshop:
     def _docker(self, engine: EngineSettings) -> Engine:
         reactor = self.reactor
         try:
-            location = _location(engine)
+            location = location_for(engine)
             agent = agent_for(reactor, location)
         except LocationError as error:
             raise ValueError(f"Engine {engine.name}: {error}") from None
