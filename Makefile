@@ -2,7 +2,7 @@
 
 python := .venv/bin/python
 neighbours := postgresql chromium-headless-shell docker.io iptables iproute2 busybox-static podman \
-  runc containernetworking-plugins docker-registry mmdebstrap nodejs node-ws
+  runc containernetworking-plugins docker-registry mmdebstrap nodejs node-ws systemd
 
 .PHONY: demo demo-image test bench bench-sessions bench-spawners bench-chat soak fuzz lint clean
 

@@ -48,6 +48,7 @@ setup(
         "test": [
             "coverage",
             "docker",  # the oracle of our own client
+            "gravity>=1.2",  # what gives Galaxy its proxy; with supervisor
             "hypothesis",
             "mypy",
             "mypy-zope",
