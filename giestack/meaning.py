@@ -103,7 +103,7 @@ def services_of(proxy: ProxySettings) -> Sequence[Service]:
 
 def map_locations(proxy: ProxySettings) -> Mapping[str, str]:
     """Where the session maps are, by name, in their order of precedence."""
-    return {str(place): f"sqlite:///{place.path}" for place in proxy.session_maps}
+    return {str(place): place.url or str(place.path) for place in proxy.session_maps}
 
 
 def masking_of(proxy: ProxySettings) -> Masking:

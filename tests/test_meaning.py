@@ -89,7 +89,12 @@ class MeaningTests(SynchronousTestCase):
         proxy = self.settings("proxy: {session_maps: [b.sqlite, 'sqlite:////srv/a.sqlite']}").proxy
         locations = list(map_locations(proxy).values())
         self.assertTrue(locations[0].endswith("/b.sqlite"))
-        self.assertTrue(locations[1].endswith("/srv/a.sqlite"))
+        self.assertEqual(locations[1], "/srv/a.sqlite")
+
+    def test_a_map_in_a_database_has_its_url_and_another_name(self) -> None:
+        url = "postgresql+psycopg2://u:s3cret@h/map"
+        proxy = self.settings(f"proxy: {{session_maps: ['{url}']}}").proxy
+        self.assertEqual(map_locations(proxy), {"postgresql+psycopg2://u:***@h/map": url})
 
     def test_the_scheme_is_that_of_galaxy(self) -> None:
         self.assertEqual(scheme_of(self.settings()), b"https")

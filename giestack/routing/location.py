@@ -9,9 +9,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from giestack.routing.files import FileReader
+from giestack.routing.postgres import PostgresMap
 from giestack.routing.watch import WatchedMap
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9]*)(?:\+[A-Za-z0-9]+)?:(.*)", re.DOTALL)
+_POSTGRESQL = ("postgresql", "postgres")
 
 
 class UnsupportedMap(ValueError):
@@ -27,9 +29,14 @@ def source_for(
     """Return the source for one of the ``session_maps``, not started.
 
     ``location`` is Galaxy's ``sqlite:///relative``, ``sqlite:////absolute`` (an SQLAlchemy URL,
-    its query is dropped) or the path of a file, whose format is found by looking. Relative paths
-    start at ``folder``. Raise `UnsupportedMap` for other ones.
+    its query is dropped) or the path of a file, whose format is found by looking; relative paths
+    start at ``folder``. Or it is a URL of PostgreSQL in one of the forms that Galaxy takes; then
+    ``clock`` is the reactor. Raise `UnsupportedMap` or `giestack.database.BadDatabaseURL` for
+    other ones.
     """
+    scheme = _SCHEME.match(location)
+    if scheme is not None and scheme.group(1).lower() in _POSTGRESQL:
+        return PostgresMap(location, clock)
     path = os.path.abspath(os.path.join(folder, _file_path(location)))
     return WatchedMap(path, FileReader(path), clock, defer_to_thread)
 

@@ -1,6 +1,7 @@
 """What the keys must say together: pairs that contradict, clash or leave a door open."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from itertools import combinations
 from urllib.parse import urlsplit
 
@@ -161,6 +162,8 @@ def _check_maps(settings: Settings, report: Report) -> None:
         path = f"proxy.session_maps[{number}]"
         url = f"sqlite:///{source.path}" if source.url is None else source.url
         place = place_of(url)
+        if source.url is not None and find_spec("psycopg") is None:
+            report.problem(path, "needs the package psycopg: pip install 'giestack[postgres]'")
         if database is not None and place == place_of(database):
             report.problem(
                 path,

@@ -7,9 +7,11 @@ from os.path import normpath
 from pathlib import Path
 from typing import Literal
 
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from giestack.routing.map_name import map_name
 from giestack.settings.document import Node
 from giestack.settings.problems import Wrong
 from giestack.settings.reading import Place, revealed, text_of
@@ -23,6 +25,7 @@ _BY_SUFFIX: Mapping[str, Literal["sqlite", "json", "xml"]] = {
 }
 # Galaxy 26.1's SQLAlchemy (before 2.1) does not percent-decode a SQLite path: nor is it here.
 _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(?P<path>[^?]+)(?:\?.*)?", re.DOTALL)
+_HERE = ("", "127.0.0.1", "::1", "/run/postgresql", "/var/run/postgresql", "/tmp")
 _POSTGRESQL = re.compile(r"postgres(?:ql)?(?:\+[a-z0-9]+)?://.*", re.DOTALL)
 
 
@@ -40,7 +43,7 @@ class SessionMap:
     url: str | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
-        return str(self.path) if self.url is None else make_url(self.url).render_as_string()
+        return str(self.path) if self.url is None else map_name(self.url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ def database_url(text: str) -> str:
         )
     try:
         url = make_url(text)
+        _connect_options(text)
     except (ArgumentError, ValueError):
         raise Wrong("must be a URL like postgresql://user@host/galaxy") from None
     if "@" in (url.host or ""):
@@ -111,14 +115,32 @@ def sqlite_path(url: str) -> str | None:
 
 
 def place_of(url: str) -> tuple[str, ...]:
-    """What tells two databases apart: the file, or host, port and name.
+    """What tells two databases apart: the file, or hosts, ports and name.
 
-    Two users of one PostgreSQL database are still in the same database.
+    Two users of one PostgreSQL database are still in the same database, whether they come through
+    a port of this machine or through PostgreSQL's usual socket, and however the URL says so.
     """
     path = sqlite_path(url)
     if path is not None:
         return ("sqlite", normpath(path))
-    parts = make_url(url)
-    query = parts.query.get("host", "")
-    server = parts.host or (query if isinstance(query, str) else ",".join(query)) or "localhost"
-    return ("postgresql", server.lower(), str(parts.port or 5432), parts.database or "")
+    options = _connect_options(url)
+    hosts = options.get("hostaddr") or options.get("host") or ""
+    # libpq: no port is the usual one, and one is for all hosts.
+    ports = [port or "5432" for port in options.get("port", "").split(",")]
+    names = [_host(name) for name in hosts.split(",")]
+    shared = ports[0] if len(set(ports)) == 1 else ",".join(ports)
+    # Two names may stand for one host, but not here: a name is not looked up.
+    database = options.get("dbname") or options.get("user") or ""
+    return ("postgresql", ",".join(names), shared, database, options.get("service", ""))
+
+
+def _connect_options(url: str) -> Mapping[str, str]:
+    """What the driver is told to connect with. Raises ArgumentError, ValueError."""
+    _, options = PGDialect_psycopg().create_connect_args(make_url(url))
+    return {name: str(value) for name, value in options.items()}
+
+
+def _host(name: str) -> str:
+    if name.startswith("/"):
+        name = normpath(name)
+    return "localhost" if name in _HERE else name.lower()

@@ -60,7 +60,7 @@ def parse(text: str, world: World, overrides: Mapping[str, object] | None = None
     written: Settings = attempt(_WHOLE_FILE, filled, place)
     settings = derive(written, own, galaxy, world, report)
     check(settings, own, report)
-    refuse_unready(settings, written, report)
+    refuse_unready(written, report)
     problems, warnings = (
         tuple(sorted((_placed(one, filled) for one in found), key=lambda one: one.line or 0))
         for found in (report.problems, report.warnings)

@@ -1,6 +1,6 @@
 """Parts of the contract that this version does not have yet: asked for, they are refused.
 
-Shrink the tables when a part arrives; nothing else has to change.
+Shrink the table when a part arrives; nothing else has to change.
 """
 
 from collections.abc import Iterator
@@ -20,11 +20,6 @@ NOT_YET = {
 }
 """Keys that must have their default; ``[]`` stands for each entry of a list."""
 
-NO_MAPS_YET = {
-    "postgresql": "no PostgreSQL session maps yet",
-}
-"""Session maps by what they are."""
-
 
 def missing_part(path: str) -> str | None:
     """What this version lacks for a key, in words; None: nothing."""
@@ -33,25 +28,15 @@ def missing_part(path: str) -> str | None:
     )
 
 
-def missing_map(kind: str) -> str | None:
-    """What this version lacks for a kind of session map, in words; None: nothing."""
-    return NO_MAPS_YET.get(kind)
-
-
-def refuse_unready(settings: Settings, given: Settings, report: Report) -> None:
+def refuse_unready(given: Settings, report: Report) -> None:
     """Note a problem for everything that was asked for and is not there yet.
 
-    `given` is the configuration as it is written, `settings` with what follows from it.
+    `given` is the configuration as it is written.
     """
     for pattern, text in NOT_YET.items():
         for path, value, default in _values(given, pattern):
             if value != default:
                 report.problem(path, f"this version of giestack has {text}")
-    for number, source in enumerate(settings.proxy.session_maps):
-        part = missing_map(source.kind)
-        if part is not None:
-            path = f"proxy.session_maps[{number}]"
-            report.problem(path, f"this version of giestack has {part}")
 
 
 def _values(section: Any, pattern: str, above: str = "") -> Iterator[tuple[str, object, object]]:

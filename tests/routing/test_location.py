@@ -4,6 +4,7 @@ from twisted.internet.defer import execute
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from giestack.database import BadDatabaseURL
 from giestack.routing.location import UnsupportedMap, source_for
 from giestack.routing.source import SourceRoutes
 from tests.routing.galaxy_map import FIXTURE, keys
@@ -28,6 +29,19 @@ class SourceForTests(SynchronousTestCase):
         ):
             self.assertEqual(self.source(location).path, path)
 
+    def test_databases(self):
+        for location, name in (
+            ("postgresql://u:s3cret@h/map", "postgresql://u:***@h/map"),
+            ("postgres:///map?host=/run/x", "postgres:///map?host=/run/x"),
+            ("postgresql+psycopg2://h/map", "postgresql+psycopg2://h/map"),
+        ):
+            source = self.source(location)
+            self.assertEqual(source.path, name)
+            self.assertFalse(source.known)
+        for location in ("postgresql://u:s3@cret@h/map", "postgresql:s3cret"):
+            error = self.assertRaises(BadDatabaseURL, self.source, location)
+            self.assertNotIn("cret", str(error))
+
     def test_it_reads_galaxys_map(self):
         published: list[SourceRoutes] = []
         source = self.source(f"sqlite:///{FIXTURE.name}", str(FIXTURE.parent))
@@ -39,7 +53,6 @@ class SourceForTests(SynchronousTestCase):
         for location in (
             *(
                 "",
-                "postgresql://u:s3cret@h/db",
                 "mysql+x://u:s3cret@h/",
             ),
             *("sqlite://", "sqlite:///", "sqlite://host/x", "sqlite:x", "sqlite:///:memory:"),

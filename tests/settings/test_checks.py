@@ -1,5 +1,7 @@
 """What the keys must say together."""
 
+from giestack.settings import checks
+
 from .world import EverythingThere, problems, warnings
 
 HOST = "galaxy: {database_connection: 'postgresql://h/g', id_secret: abcd}\n"
@@ -178,10 +180,30 @@ class MapTests(CheckCase):
             HOST + "proxy: {session_maps: ['postgresql://other@h:5432/g']}",
             "proxy.session_maps[0]: is Galaxy's own database",
         )
+        for url in (
+            "postgres://h/g",
+            "postgresql+psycopg2://u:p@H:5432/g?application_name=map",
+            "postgresql:///g?host=h",
+            "postgresql:///g?host=h:5432&user=other",
+            "postgresql:///?host=h&port=5432&dbname=g",
+            "postgresql://g@h",
+        ):
+            self.assert_problem(
+                HOST + f"proxy: {{session_maps: ['{url}']}}",
+                "proxy.session_maps[0]: is Galaxy's own database",
+            )
         self.assert_problem(HOST + "proxy: {session_maps: ['postgresql://h/map']}")
         text = "galaxy: {database_connection: 'sqlite:///u', id_secret: abcd}\n"
         proxy = "proxy: {session_maps: ['sqlite:///./u']}"
         self.assert_problem(text + proxy, "is Galaxy's own database")
+
+    def test_a_driver_that_is_missing(self) -> None:
+        self.patch(checks, "find_spec", lambda name: None)
+        self.assert_problem(
+            "proxy: {session_maps: ['postgresql://u:s3cret@h/map']}",
+            "proxy.session_maps[0]: needs the package psycopg",
+        )
+        self.assert_problem("proxy: {session_maps: [a.sqlite]}")
 
     def test_twice(self) -> None:
         self.assert_problem(

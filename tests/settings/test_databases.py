@@ -63,6 +63,7 @@ class DatabaseUrlTests(KindCase):
             "postgresql:s3cret": "must be a URL like",
             "postgresql://u:s3cret@h:port/db": "must be a URL like postgresql://user@host",
             "postgresql://u:s3@cret@h/db": "%40",
+            "'postgresql://h/db?host=a:1&host=b&port=s3cret'": "must be a URL like",
             "sqlite://s3cret/x": "sqlite:///PATH",
             "'sqlite://'": "sqlite:///PATH",
             "'sqlite:///'": "sqlite:///PATH",
@@ -94,11 +95,20 @@ class PlaceOfTests(KindCase):
             ("postgresql:///db", "postgresql://localhost/db"),
             ("postgresql:///db?host=/run", "postgresql://u@/db?host=/run"),
             ("postgresql://h/db", "postgresql:///db?host=h"),
+            ("postgresql://h:5433/db", "postgres:///db?host=h:5433"),
+            ("postgresql://h:5433/db", "postgresql:///?host=h&port=5433&dbname=db"),
+            ("postgresql://a@other/x", "postgresql://other?host=other&user=x"),
+            ("postgresql:///db", "postgresql+psycopg2:///db?host=/var/run/postgresql/"),
+            ("postgresql://127.0.0.1/db", "postgresql://u:p%40@[::1]:5432/db?sslmode=disable"),
+            ("postgresql://localhost/db", "postgresql:///db?host=/run/../run/postgresql"),
+            ("postgresql://u@h/g%61laxy", "postgresql://h/galaxy"),
+            ("postgresql:///db?host=a,b", "postgresql:///db?host=a:5432&host=b:5432"),
         )
         for one, other in same:
             self.assertEqual(place_of(one), place_of(other))
         others = ("postgresql://h/a", "postgresql://h/b", "postgresql://h:1/a", "sqlite:////h/a")
-        self.assertEqual(len({place_of(url) for url in others}), 4)
+        others += ("postgresql:///a?service=b", "postgresql:///a?host=/run/b", "postgresql://b")
+        self.assertEqual(len({place_of(url) for url in others}), 7)
         self.assertEqual(place_of("postgresql:///d?host=a&host=b")[1], "a,b")
 
     def test_sqlite_path(self) -> None:
@@ -129,4 +139,6 @@ class MapSourceTests(KindCase):
     def test_a_password_is_not_shown(self) -> None:
         source = SessionMap("postgresql", url="postgresql://u:s3cret@h/db")
         self.assertNotIn("s3cret", repr(source) + str(source))
+        source = SessionMap("postgresql", url="postgresql:///db?user=u&password=s3cret")
+        self.assertEqual(str(source), "postgresql:///db?user=u")
         self.assertEqual(str(SessionMap("sqlite", path=Path("/a"))), "/a")

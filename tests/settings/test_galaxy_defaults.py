@@ -381,9 +381,3 @@ class MissingPartTests(GalaxyCase):
         told = " ".join(self.warnings)
         self.assertIn("proxy.go_api.api_key: this version of giestack has no Go API yet", told)
         self.assertNotIn("s3cret", told)
-
-    def test_what_a_site_cannot_do_without_is_refused(self) -> None:
-        self.patch(unready, "NO_MAPS_YET", {"postgresql": "no PostgreSQL yet"})
-        (problem,) = self.problems("interactivetoolsproxy_map: 'postgresql://h/m'")
-        self.assertIn("proxy.session_maps[0]: this version of giestack has no PostgreSQL", problem)
-        self.assertIn(YML, problem)

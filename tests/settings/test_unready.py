@@ -28,7 +28,7 @@ class TableTests(SynchronousTestCase):
                     kind = kind.kind
 
     def test_texts_say_that_it_is_not_yet(self) -> None:
-        for text in (*unready.NOT_YET.values(), *unready.NO_MAPS_YET.values()):
+        for text in unready.NOT_YET.values():
             self.assertRegex(text, "^no .* yet(; remove the (section|key))?$")
 
 
@@ -106,7 +106,6 @@ class RefusalTests(EverythingThere):
                 "proxy.interactivetools_domains": "no domains yet; remove the key",
             },
         )
-        self.patch(unready, "NO_MAPS_YET", {"postgresql": "no PostgreSQL session maps yet"})
 
     def test_sections(self) -> None:
         refused = "chat: this version of giestack has no chat yet; remove the section (line 2)"
@@ -127,13 +126,6 @@ class RefusalTests(EverythingThere):
         )
         self.assertIn("no domains yet", problem)
 
-    def test_maps(self) -> None:
-        (problem,) = problems("proxy: {session_maps: [a.sqlite, 'postgresql://u:s3cret@h/m']}")
-        self.assertTrue(
-            problem.startswith("proxy.session_maps[1]: this version of giestack has no")
-        )
-        self.assertNotIn("s3cret", problem)
-
     def test_inside_is_checked_all_the_same(self) -> None:
         found = problems(HOST + "chat: {opt_in: 7}")
         self.assertEqual(len(found), 2)
@@ -144,4 +136,3 @@ class RefusalTests(EverythingThere):
         self.assertEqual(unready.missing_part("chat.rooms"), "no chat yet; remove the section")
         self.assertIsNone(unready.missing_part("chats"))
         self.assertIsNone(unready.missing_part("proxy"))
-        self.assertIsNone(unready.missing_map("sqlite"))

@@ -97,4 +97,3 @@ class EverythingThere(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.patch(unready, "NOT_YET", {})
-        self.patch(unready, "NO_MAPS_YET", {})
