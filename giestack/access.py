@@ -75,6 +75,9 @@ class Policy:
     :ivar far_end: the second proxy, by which interactive tools are reached; None: directly.
     :ivar reverse_proxy: whether tools that redirect to ``http://localhost/`` mean their own
         address.
+    :ivar session_domain: the domain below which each spawned session has a host of its own, or
+        None.
+    :ivar prefix: that of giestack's own pages.
     """
 
     check_owner: bool = True
@@ -85,6 +88,8 @@ class Policy:
     checks_sessions: bool = True
     far_end: Address | None = None
     reverse_proxy: bool = False
+    session_domain: bytes | None = None
+    prefix: bytes = b"/giestack"
 
     @property
     def origins(self) -> frozenset[bytes]:
@@ -108,6 +113,10 @@ FOREIGN_ORIGIN = Refuse(
     403, "foreign-origin", "This connection was opened by a page of another site."
 )
 UPGRADE_REQUIRED = Refuse(426, "upgrade-required", "Only WebSockets are spoken at this address.")
+
+
+# RFC 9110 section 9.2.1: what is meant to change nothing.
+_SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
 
 
 def needs_visitor(
@@ -152,7 +161,11 @@ def decide(
         return _no_environment(place, policy, visitor)
     if isinstance(place, HostEntryPoint) and (place.entry_point is None or place.ticket):
         return NOT_FOUND
+    if isinstance(place, SpawnedSession) and place.ticket:
+        return NOT_FOUND
     if request.fields.websocket and not origin_allowed(request, policy.origins):
+        return FOREIGN_ORIGIN
+    if _on_guarded_host(place, policy) and not _may_change(request, policy.origins):
         return FOREIGN_ORIGIN
     if isinstance(place, OwnPage):
         return _own_page(place, visitor)
@@ -250,26 +263,21 @@ def _session(
         return UNAVAILABLE
     if not isinstance(visitor, Identity):
         return NOT_LOGGED_IN
-    if not entrance.owner.is_(visitor):
-        return Refuse(
-            403,
-            "not-owner",
-            "This session belongs to somebody else.",
-            None,
-            "session",
-            entrance.session_id,
-            visitor,
-        )
+    refused = session_refusal(entrance, visitor)
+    if refused is not None:
+        return refused
+    if policy.session_domain is not None and not place.on_host:
+        return _to_own_host(place, entrance, request, policy.session_domain)
     if not place.rest:
-        return Redirect(entrance.prefix + b"/" + query(request))
+        return Redirect(request.target.partition(b"?")[0] + b"/" + query(request))
     if entrance.address is None:
-        return _not_ready(entrance, visitor)
+        return _not_ready(entrance, visitor, policy, place.on_host)
     destination = Destination(
         entrance.address,
         "session",
         entrance.session_id,
         visitor,
-        entrance.prefix if entrance.strip_path else b"",
+        entrance.prefix if entrance.strip_path and not place.on_host else b"",
         entrance.headers,
         policy.origins,
         visible_host=True,
@@ -278,10 +286,39 @@ def _session(
     return Forward(destination, session_target(place, entrance, request))
 
 
-def _not_ready(entrance: Entrance, visitor: Identity) -> Refuse:
+def session_refusal(entrance: Entrance, visitor: Identity | Anonymous) -> Refuse | None:
+    """Why a visitor may not enter a spawned session; None: they may."""
+    if not isinstance(visitor, Identity):
+        return NOT_LOGGED_IN
+    if entrance.owner.is_(visitor):
+        return None
+    return Refuse(
+        403,
+        "not-owner",
+        "This session belongs to somebody else.",
+        None,
+        "session",
+        entrance.session_id,
+        visitor,
+    )
+
+
+def _to_own_host(
+    place: SpawnedSession, entrance: Entrance, request: Request, domain: bytes
+) -> Decision:
+    if request.method not in (b"GET", b"HEAD") or request.fields.websocket:
+        return NOT_FOUND
+    seen = request.seen
+    port = b"" if int(seen.port) == _DEFAULT_PORTS[seen.scheme] else b":" + seen.port
+    host = b"%b://%b.%b%b" % (seen.scheme, place.id.encode("latin-1"), domain, port)
+    return Redirect(host + entrance.prefix + (place.rest or b"/") + query(request))
+
+
+def _not_ready(entrance: Entrance, visitor: Identity, policy: Policy, on_host: bool) -> Refuse:
     moment = entrance.moment
     ended = moment.state in ENDED
-    own_pages = entrance.prefix.rpartition(b"/session/")[0]
+    # On a host of its own nothing is giestack's.
+    own_pages = ((policy.galaxy_origin or b"") if on_host else b"") + policy.prefix
     return Refuse(
         502,
         "backend-down",
@@ -297,8 +334,17 @@ def _not_ready(entrance: Entrance, visitor: Identity) -> Refuse:
 
 
 def session_target(place: SpawnedSession, entrance: Entrance, request: Request) -> bytes:
-    """The request target that a spawned session sees; ``place.rest`` is not empty."""
-    return place.rest + query(request) if entrance.strip_path else request.target
+    """The request target that a spawned session sees; ``place.rest`` is not empty.
+
+    On a host of its own that is the path as it stands, but for a session that was started before
+    it had such a host.
+    """
+    if not place.on_host:
+        return place.rest + query(request) if entrance.strip_path else request.target
+    start = entrance.prefix + b"/"
+    if entrance.strip_path and entrance.prefix and place.rest.startswith(start):
+        return place.rest[len(entrance.prefix) :] + query(request)
+    return request.target
 
 
 def _no_environment(place: Environment, policy: Policy, visitor: Visitor | None) -> Decision:
@@ -342,30 +388,38 @@ def _entry_point(
     assert entry_point is not None
     known: Identity | Anonymous | None = None
     if policy.check_owner:
-        if isinstance(place, HostEntryPoint) and not cookie_reaches(request.seen, policy):
-            return NOT_LOGGED_IN
         if isinstance(visitor, Unavailable):
             return UNAVAILABLE
         if visitor is None or isinstance(visitor, Refused):
             return NOT_LOGGED_IN
         known = visitor
-        if standing == "unavailable":
-            return UNAVAILABLE
-        if standing == "gone":
-            return NOT_FOUND
-        if standing != "owner":
-            return Refuse(
-                403,
-                "not-owner",
-                "This interactive tool belongs to somebody else.",
-                None,
-                "entry_point",
-                entry_point.key,
-                known,
-            )
+        refused = standing_refusal(standing, entry_point.key, known)
+        if refused is not None:
+            return refused
     return Forward(
         entry_point_destination(place, entry_point, known, policy),
         entry_point_target(place, request),
+    )
+
+
+def standing_refusal(
+    standing: Standing | None, key: str, visitor: Identity | Anonymous
+) -> Refuse | None:
+    """Why a visitor may not enter an entry point; None: they may."""
+    if standing == "unavailable":
+        return UNAVAILABLE
+    if standing == "gone":
+        return NOT_FOUND
+    if standing == "owner":
+        return None
+    return Refuse(
+        403,
+        "not-owner",
+        "This interactive tool belongs to somebody else.",
+        None,
+        "entry_point",
+        key,
+        visitor,
     )
 
 
@@ -413,10 +467,37 @@ def query(request: Request) -> bytes:
 
 def cookie_reaches(seen: Seen, policy: Policy) -> bool:
     """Whether Galaxy sets its cookie for this host too (its option ``cookie_domain``)."""
+    return name_covered(seen.host_name, policy)
+
+
+def name_covered(name: bytes, policy: Policy) -> bool:
+    """The same for a host name, in lower case and without port."""
     domain = policy.cookie_domain
-    return domain is not None and (
-        seen.host_name == domain or seen.host_name.endswith(b"." + domain)
-    )
+    return domain is not None and (name == domain or name.endswith(b"." + domain))
+
+
+def _on_guarded_host(place: Place, policy: Policy) -> bool:
+    """Whether it is a host of its own that knows its visitor by a cookie."""
+    if isinstance(place, SpawnedSession):
+        return place.on_host
+    return isinstance(place, HostEntryPoint) and policy.check_owner
+
+
+def _may_change(request: Request, origins: frozenset[bytes]) -> bool:
+    """Whether the page that sends a request may change something behind a host of its own.
+
+    Such hosts have neighbours whose pages are somebody else's, and to a browser they are all one
+    site: SameSite keeps no cookie back between them.
+    """
+    if request.method in _SAFE:
+        return True
+    sites = [value for name, value in request.raw if name.lower() == b"sec-fetch-site"]
+    if sites in ([b"same-origin"], [b"none"]):
+        # Also where a page hides its origin, as those do that send no referrer.
+        return True
+    if sites and request.fields.origin is None:
+        return False
+    return origin_allowed(request, origins)
 
 
 def origin_allowed(request: Request, origins: frozenset[bytes]) -> bool:

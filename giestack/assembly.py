@@ -21,6 +21,7 @@ from giestack.listening import Certificates, Door, Listeners
 from giestack.meaning import (
     access_policy,
     guarded_names,
+    host_login_of,
     limits_of,
     links_of,
     map_locations,
@@ -28,7 +29,9 @@ from giestack.meaning import (
     prefixes_of,
     scheme_of,
     services_of,
+    session_domain,
     spawner_of,
+    tickets_of,
 )
 from giestack.operations import ProxyOperations
 from giestack.ops.access_log import AccessLog
@@ -137,7 +140,8 @@ class Assembly:
         if settings.galaxy.database_connection is not None:
             self._galaxy = Galaxy(reactor, settings.galaxy, settings.proxy.session_cache, utcnow)
         self._host = self._galaxy or NoHost()
-        self._table = RouteTable(prefixes_of(settings.proxy))
+        self._tickets = tickets_of(settings)
+        self._table = RouteTable(prefixes_of(settings.proxy, session_domain(settings)))
         traffic, mask = Traffic(reactor), masking_of(settings.proxy)
         log = settings.log
         self._access_log = AccessLog(
@@ -244,7 +248,8 @@ class Assembly:
             self._galaxy.configure(settings.galaxy)
         if self._galaxy_api is not None:
             self._galaxy_api.configure(settings.galaxy)
-        self._table.configure(prefixes_of(proxy), services_of(proxy))
+        sessions = session_domain(settings)
+        self._table.configure(prefixes_of(proxy, sessions), services_of(proxy))
         maps = self._go_proxy.maps(proxy, map_locations(proxy))
         self._maps.configure(maps, proxy.polling_interval)
         self._go_proxy.configure(settings)
@@ -317,6 +322,8 @@ class Assembly:
             lambda: self._maps.known,
             lambda: spawner is None or spawner.knows_all,
             self._table.environment,
+            None if self._tickets is None else host_login_of(settings, self._tickets, wall_seconds),
+            host.check_key,
         )
         rules: Rules = {
             "decide": far_end_of(
@@ -448,6 +455,11 @@ def opened(log: LineLog[Any], where: LogTarget) -> Retargeting:
 def make_data_dir(settings: Settings) -> None:
     """Make ``data_dir``, for nobody else to look into; OSError where that can't be done."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def wall_seconds() -> float:
+    """The wall clock in seconds since 1970, the same on all nodes."""
+    return datetime.now(UTC).timestamp()
 
 
 def utcnow() -> datetime:

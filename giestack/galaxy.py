@@ -46,6 +46,7 @@ class Galaxy:
     :ivar tables: the questions to that database.
     :ivar sessions: who is asking.
     :ivar check: tells who sends these cookies; see `Sessions.check`.
+    :ivar check_key: tells whom a session key stands for; see `Sessions.check_key`.
     :ivar entry_points: lists those of a visitor's unfinished jobs.
     :ivar api_key: finds a user's key to its API; see `ApiKeys.key_of`.
     :ivar chat_preference: whether a user had switched chat on there, by id; None: not said.
@@ -66,6 +67,7 @@ class Galaxy:
         self._policy = galaxy_policy(galaxy)
         self.sessions = Sessions(self.tables, self.codec, self._policy, reactor, utcnow, ttl)
         self.check = self.sessions.check
+        self.check_key = self.sessions.check_key
         self.entry_points = self.tables.entry_points
         self.api_key = ApiKeys(self.database).key_of
         self.chat_preference = Preferences(self.database).communication_server
@@ -137,6 +139,10 @@ class NoHost:
     """Stands in where there is no host database: nobody is known, nothing is anybody's."""
 
     def check(self, cookies: tuple[bytes, ...], remote_user: str | None = None) -> Visitor:
+        """There are no sessions."""
+        return _NO_HOST
+
+    def check_key(self, session_key: str, remote_user: str | None = None) -> Visitor:
         """There are no sessions."""
         return _NO_HOST
 

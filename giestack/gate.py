@@ -8,12 +8,16 @@ from twisted.internet.defer import Deferred
 
 from giestack import access
 from giestack.access import Policy, Standing
+from giestack.host_login import HostLogin
+from giestack.identity.tickets import Vouched
+from giestack.login_page import LoginPage
 from giestack.proxy.decision import Decision, Destination, Forward, Refuse, Request, Use
 from giestack.routing.environments import EnvironmentRoute
 from giestack.routing.formats import EntryPoint
 from giestack.routing.places import (
     Environment,
     HostEntryPoint,
+    OwnPage,
     PathEntryPoint,
     Place,
     SpawnedSession,
@@ -22,7 +26,7 @@ from giestack.routing.places import (
 from giestack.routing.table import has_dot_segment
 from giestack.site.entitled import SESSIONS_UNKNOWN
 from giestack.spawner.entrance import Entrance
-from giestack.visitor import Anonymous, Identity, Visitor
+from giestack.visitor import Anonymous, Identity, Refused, Visitor
 
 DOT_SEGMENT = Refuse(400, "bad-request", "dot segments in the path")
 
@@ -31,6 +35,8 @@ TOOLS_UNKNOWN = Refuse(
 )
 
 _TOOLS = (UnknownEntryPoint, HostEntryPoint)
+_LOGIN = OwnPage(b"/login")
+_NO_LOGIN = Refused("no login on this host")
 _REMEMBERED = 10_000
 _USED = ("entry_point", "session", "environment")
 
@@ -52,6 +58,14 @@ class CheckSession(Protocol):
 
     def __call__(
         self, cookies: tuple[bytes, ...], remote_user: str | None = None
+    ) -> Visitor | Deferred[Visitor]: ...
+
+
+class CheckKey(Protocol):
+    """Whom a session key stands for; at once where it is known."""
+
+    def __call__(
+        self, session_key: str, remote_user: str | None = None
     ) -> Visitor | Deferred[Visitor]: ...
 
 
@@ -94,6 +108,8 @@ class Gate:
         tools_known: Callable[[], bool] = lambda: True,
         sessions_known: Callable[[], bool] = lambda: True,
         environment: FindEnvironment = no_environment,
+        login: HostLogin | None = None,
+        check_key: CheckKey | None = None,
     ) -> None:
         """
         :param entrance: the way into the spawned session of this id; None where there is none.
@@ -101,6 +117,8 @@ class Gate:
             gone only then.
         :param sessions_known: the same of spawned sessions and engines.
         :param use_of: who else wants to know of use; None: nobody.
+        :param login: lets visitors in on hosts that Galaxy's cookie does not reach; without it,
+            and ``check_key``, nobody gets in there.
         """
         self._locate = locate
         self._check_session = check_session
@@ -110,8 +128,13 @@ class Gate:
         self._tools_known = tools_known
         self._sessions_known = sessions_known
         self._environment = environment
+        self._login = login
+        self._check_key = check_key
+        self._login_page: LoginPage | None = None
+        if login is not None:
+            self._login_page = LoginPage(login, policy, locate, check_session, standing, entrance)
         self.policy = policy
-        # What was decided before for a path, what is there, and a visitor who may enter.
+        # What was decided before for a path or session, what is there, and a visitor who may enter.
         self._known: dict[bytes, tuple[EntryPoint | Entrance, Visitor, Destination]] = {}
 
     def __call__(self, request: Request) -> Decision | Deferred[Decision]:
@@ -136,7 +159,40 @@ class Gate:
             return decision
         fields = request.fields
         remote_user = _remote_user(request) if fields.remote_user else None
+        if isinstance(place, (HostEntryPoint, SpawnedSession)):
+            if self._is_out_of_reach(place, request):
+                return self._by_ticket(place, request, remote_user)
+        elif self._login_page is not None and place == _LOGIN:
+            return self._login_page(request, remote_user)
         visitor = self._check_session(fields.session_cookies, remote_user)
+        if isinstance(visitor, Deferred):
+            return visitor.addCallback(self._standing_of, place, request)
+        return self._standing_of(visitor, place, request)
+
+    def _is_out_of_reach(self, place: Place, request: Request) -> bool:
+        """Whether it is a host where Galaxy's cookie does not arrive.
+
+        One that arrives there all the same is somebody's trick.
+        """
+        on_host = isinstance(place, HostEntryPoint) or (
+            isinstance(place, SpawnedSession) and place.on_host
+        )
+        return on_host and not access.cookie_reaches(request.seen, self.policy)
+
+    def _by_ticket(
+        self, place: HostEntryPoint | SpawnedSession, request: Request, remote_user: str | None
+    ) -> Decision | Deferred[Decision]:
+        """By the cookie that a ticket has become."""
+        login, check_key = self._login, self._check_key
+        vouched: Vouched | None = None
+        if login is not None:
+            if place.ticket:
+                return login.redeem(request)
+            vouched = login.vouched(request)
+        if vouched is None or check_key is None:
+            return self._standing_of(_NO_LOGIN, place, request)
+        # A front that names users on Galaxy's host alone has named this one at the login.
+        visitor = check_key(vouched.session_key, remote_user or vouched.remote_user)
         if isinstance(visitor, Deferred):
             return visitor.addCallback(self._standing_of, place, request)
         return self._standing_of(visitor, place, request)
@@ -183,15 +239,17 @@ class Gate:
     def _into_session(self, visitor: Visitor, place: SpawnedSession, request: Request) -> Decision:
         # Asked for only now: the session may have ended while the visitor was looked up.
         entrance = self._entrance(place.id)
-        known = None if entrance is None else self._known.get(entrance.prefix)
+        name = b"session " + place.id.encode("latin-1")
+        known = None if entrance is None else self._known.get(name)
         same = known is not None and known[0] is entrance and known[1] is visitor
-        if same and place.rest and not request.fields.websocket:
+        plain = not request.fields.websocket and (not place.on_host or request.method == b"GET")
+        if same and place.rest and plain:
             assert entrance is not None and known is not None
             return Forward(known[2], access.session_target(place, entrance, request))
         decision = self._decide(None, place, request, visitor, entrance)
         if same or entrance is None:
             return decision
-        return self._remember(decision, entrance.prefix, entrance)
+        return self._remember(decision, name, entrance)
 
     def _decide(
         self,
@@ -203,6 +261,10 @@ class Gate:
         route: EnvironmentRoute | None = None,
     ) -> Decision:
         decision = access.decide(place, request, self.policy, visitor, standing, entrance, route)
+        if decision is access.NOT_LOGGED_IN:
+            if self._login is not None and self._is_out_of_reach(place, request):
+                return self._login.leave(request)
+            return decision
         if self._use_of is None or not isinstance(decision, Forward):
             return decision
         to = decision.destination

@@ -60,6 +60,7 @@ ROOMS: dict[str, set[str]] = {
 PURE = (
     "giestack/access.py",
     "giestack/address.py",
+    "giestack/host_cookies.py",
     "giestack/double_proxy.py",
     "giestack/probe.py",
     "giestack/visitor.py",
@@ -81,6 +82,7 @@ PURE = (
     "giestack/docker/references.py",
     "giestack/identity/cookie.py",
     "giestack/identity/rules.py",
+    "giestack/identity/tickets.py",
     "giestack/identity/entry_point.py",
     "giestack/proxy/frames.py",
     "giestack/proxy/handshake.py",

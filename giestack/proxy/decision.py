@@ -134,7 +134,8 @@ class Refuse:
     :ivar visitor: who was refused, where known.
     :ivar state: how the session that was asked for is, in one word; "" for all else.
     :ivar log: the last lines of what it printed, for the visitor.
-    :ivar link: the path of a page that tells more, or None.
+    :ivar link: the address of a page that tells more, or None.
+    :ivar again: the path on this host at which logging in begins anew, or None.
     """
 
     status: int
@@ -147,13 +148,19 @@ class Refuse:
     state: str = ""
     log: tuple[str, ...] = field(default=(), repr=False)
     link: str | None = None
+    again: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """Send the browser elsewhere with ``302 Found``."""
+    """Send the browser elsewhere with ``302 Found``.
 
-    location: bytes
+    :ivar location: where to, a path or a URL.
+    :ivar headers: fields to send along.
+    """
+
+    location: bytes = field(repr=False)
+    headers: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

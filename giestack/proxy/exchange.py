@@ -127,7 +127,8 @@ class Exchange:
             self.refuse(decision)
         elif isinstance(decision, Redirect):
             self.kind = "own"
-            self._client.answer(302, b"Location: %b\r\n" % decision.location, b"")
+            headers = ((b"Location", decision.location), *decision.headers)
+            self._client.answer(302, b"".join([b"%b: %b\r\n" % field for field in headers]), b"")
         elif isinstance(decision, Local):
             self._answer_locally(decision)
         else:

@@ -42,14 +42,19 @@ class HostEntryPoint:
 
 @dataclass(slots=True)
 class SpawnedSession:
-    """``{own prefix}/session/ID``.
+    """``{own prefix}/session/ID``, or the host ID below the sessions' domain.
 
     :ivar id: the session's id, not looked up, any text without a slash.
-    :ivar rest: the path after ID as it stands: ``b""`` or beginning with a slash.
+    :ivar rest: the path after ID as it stands: ``b""`` or beginning with a slash; on a host of
+        its own the whole path.
+    :ivar on_host: whether it is a host of its own; no other rule applies to such a host.
+    :ivar ticket: whether the path there is ``{own prefix}/ticket``, the only one that is ours.
     """
 
     id: str
     rest: bytes
+    on_host: bool = False
+    ticket: bool = False
 
 
 @dataclass(slots=True)

@@ -74,12 +74,14 @@ class Prefixes:
     :ivar domains: the names below which each host is an interactive tool, KEY-TOKEN.NAME.
         ``"*"`` is any, as in gx-it-proxy: then a host is a tool's if its first label names one,
         or if it looks like one that has gone (KEY-TOKEN.ep.…).
+    :ivar session_domain: the name below which each host is a spawned session, ID.NAME.
     """
 
     own: str = "/giestack"
     interactivetools: str = "/interactivetool/ep"
     gie: str = "/gie_proxy"
     domains: tuple[str, ...] = ()
+    session_domain: str | None = None
 
     @property
     def login(self) -> str:
@@ -108,6 +110,7 @@ class RouteTable:
         "_routes_by_cookie",
         "_service_lengths",
         "_services",
+        "_session_hosts",
         "_session_start",
         "_sources",
         "_ticket",
@@ -145,6 +148,8 @@ class RouteTable:
         tools = clean_prefix(prefixes.interactivetools).encode()
         gie = clean_prefix(prefixes.gie).encode()
         domains = frozenset(_domain(name) for name in prefixes.domains if name != "*")
+        sessions = prefixes.session_domain
+        session_hosts = b"" if sessions is None else b"." + _domain(sessions)
         by_path: dict[bytes, Service] = {}
         for service in services:
             clean_prefix(service.path.decode("latin-1"))
@@ -159,6 +164,7 @@ class RouteTable:
         # An empty tuple is the start of no path.
         self._own_start = (own + b"/",) if own else ()
         self._own_length = len(own)
+        self._session_hosts = session_hosts
         self._session_start = own + b"/session/"
         self._ticket = own + b"/ticket"
         self._tools_start = (tools + b"/",) if tools else ()
@@ -253,6 +259,8 @@ class RouteTable:
         ``host`` is lower case and without port, ``path`` as it came in and without query. Any
         bytes have an answer.
         """
+        if self._session_hosts and host.rstrip(b".").endswith(self._session_hosts):
+            return self._session_host(host, path)
         if (self._below or self._any_domain) and (place := self._by_host(host, path)) is not None:
             return place
         if path.startswith(self._own_start):
@@ -288,6 +296,13 @@ class RouteTable:
             if not looks_gone:
                 return None
         return HostEntryPoint(entry_point, path == self._ticket)
+
+    def _session_host(self, host: bytes, path: bytes) -> Place:
+        label = host.rstrip(b".")[: -len(self._session_hosts)]
+        # A deeper name is no session's: it would be another host to a browser.
+        return SpawnedSession(
+            "" if b"." in label else label.decode("latin-1"), path, True, path == self._ticket
+        )
 
     def _own(self, path: bytes) -> Place:
         start = self._session_start

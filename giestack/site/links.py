@@ -69,6 +69,7 @@ class Links:
     :ivar prefix: giestack's own prefix without a slash at the end; ``""``: no own pages.
     :ivar galaxy_url: Galaxy's address with a slash at the end; None where it is not known.
     :ivar domains: the names below which hosts are interactive tools; ``"*"`` is any.
+    :ivar session_domain: the name below which spawned sessions have hosts of their own, or None.
     :ivar demo: whether visitors log in on the demo page, and not in Galaxy.
     :ivar chat: whether there is a chat.
     :ivar moderates: who keeps order in it.
@@ -77,6 +78,7 @@ class Links:
     prefix: str = "/giestack"
     galaxy_url: str | None = None
     domains: tuple[str, ...] = ()
+    session_domain: str | None = None
     demo: bool = False
     chat: bool = False
     moderates: Callable[[Identity], bool] = nobody
@@ -150,7 +152,8 @@ class Links:
         host = asked.seen.host_name
         if "*" in self.domains and host.partition(b".")[2].partition(b".")[0] in _TOOL_LABELS:
             return True
-        return host.endswith(tuple(b"." + name.encode() for name in self.domains))
+        names = (*self.domains, self.session_domain) if self.session_domain else self.domains
+        return host.endswith(tuple(b"." + name.encode() for name in names))
 
 
 def _origin(url: str) -> str:

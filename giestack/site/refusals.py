@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from giestack.proxy.decision import Refuse, Request
 from giestack.site.asked import Answer, Asked
-from giestack.site.links import Links
+from giestack.site.links import Links, Login
 from giestack.site.look import Look
 from giestack.site.patience import Patience
 from giestack.spawner.view import ENDED
@@ -97,6 +97,8 @@ class RefusalPages:
         login = None
         if status == 401 or (status == 403 and not isinstance(visitor, Identity)):
             login = self.links.login(asked)
+        if refuse.again is not None:
+            login = Login(refuse.again, True)
         return self.look.page(
             status,
             "refusal.html",
