@@ -1,20 +1,25 @@
 """What the configuration means to each part, as values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from giestack.access import Policy
 from giestack.address import Address
+from giestack.host_cookies import OWN_COOKIES
+from giestack.host_login import HostLogin
+from giestack.identity.tickets import Tickets
 from giestack.ops.masking import Masking
 from giestack.proxy.front import Limits
 from giestack.proxy.head import GuardedNames, canonical
 from giestack.routing.places import Service
 from giestack.routing.table import Prefixes
+from giestack.settings.endpoints import parse
+from giestack.settings.galaxy_defaults import GALAXYS_ID_SECRET
 from giestack.settings.schema import ProxySettings, Settings
 from giestack.settings.spawner_schema import SpawnerSettings
+from giestack.signing_secret import signing_secret
 from giestack.site.links import Links
 
-OWN_COOKIES = (b"giestack", b"__host-giestack")
 TOOL_RUNNER_COOKIE = b"galaxytoolrunnersession"
 
 
@@ -25,14 +30,47 @@ def links_of(settings: Settings, demo: bool) -> Links:
         prefix=proxy.prefix,
         galaxy_url=settings.galaxy.url,
         domains=proxy.interactivetools_domains,
+        session_domain=session_domain(settings),
         demo=demo,
+    )
+
+
+def session_domain(settings: Settings) -> str | None:
+    """The domain below which spawned sessions have hosts of their own, or None."""
+    return None if settings.spawner is None else settings.spawner.domain
+
+
+def tickets_of(settings: Settings) -> Tickets | None:
+    """What carries logins to hosts that Galaxy's cookie does not reach; None: nobody logs in.
+
+    Waits for the disk; raises as `signing_secret` does.
+    """
+    galaxy = settings.galaxy
+    if galaxy.database_connection is None:
+        return None
+    known = galaxy.id_secret == GALAXYS_ID_SECRET
+    id_secret = None if known else galaxy.id_secret
+    return Tickets(signing_secret(settings.secret, id_secret, settings.data_dir))
+
+
+def host_login_of(settings: Settings, tickets: Tickets, now: Callable[[], float]) -> HostLogin:
+    """The login for hosts that Galaxy's cookie does not reach; ``now`` is seconds since 1970."""
+    proxy = settings.proxy
+    ports = {parse(description).values.get("port", "") for description in proxy.listen}
+    return HostLogin(
+        tickets,
+        now,
+        galaxy_url=settings.galaxy.url,
+        login=prefixes_of(proxy).login,
+        prefix=proxy.prefix,
+        ports=frozenset(int(port) for port in ports if port.isdigit()),
     )
 
 
 def access_policy(settings: Settings) -> Policy:
     """What decides who may go where."""
     origin = Links(galaxy_url=settings.galaxy.url).galaxy_origin
-    domain = settings.galaxy.cookie_domain
+    domain, sessions = settings.galaxy.cookie_domain, session_domain(settings)
     forward = settings.proxy.forward
     return Policy(
         check_owner=settings.proxy.interactivetools_auth == "owner",
@@ -40,6 +78,8 @@ def access_policy(settings: Settings) -> Policy:
         allowed_origins=frozenset(o.encode() for o in settings.proxy.allowed_origins),
         checks_sessions=settings.galaxy.database_connection is not None,
         cookie_domain=None if domain is None else domain.lower().removeprefix(".").encode(),
+        session_domain=None if sessions is None else sessions.encode(),
+        prefix=settings.proxy.prefix.encode(),
         far_end=None if forward.ip is None else Address(forward.ip, forward.port or 0),
         reverse_proxy=forward.reverse_proxy,
     )
@@ -77,13 +117,14 @@ def limits_of(proxy: ProxySettings) -> Limits:
     )
 
 
-def prefixes_of(proxy: ProxySettings) -> Prefixes:
-    """Where the rules of the route table begin."""
+def prefixes_of(proxy: ProxySettings, sessions: str | None = None) -> Prefixes:
+    """Where the rules of the route table begin; ``sessions`` is the domain of spawned ones."""
     return Prefixes(
         own=proxy.prefix,
         interactivetools=proxy.interactivetools_prefix,
         gie=proxy.gie_prefix,
         domains=proxy.interactivetools_domains,
+        session_domain=sessions,
     )
 
 
