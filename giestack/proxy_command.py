@@ -20,6 +20,7 @@ from giestack.settings.files import load
 from giestack.settings.load import Loaded
 from giestack.settings.places import host
 from giestack.settings.problems import Problem, SettingsError, Wrong
+from giestack.settings.schema import GoApi
 
 PLACES = ("config/galaxy.yml", "config/galaxy.ini", "galaxy.ini")
 """Where Galaxy's configuration is looked for, below the working folder."""
@@ -166,6 +167,8 @@ def overrides(
         "admin.listen": [],
         "log.access": "stdout" if verbose else "off",
         "log.audit": "off",
+        # Whatever would be written there is not.
+        "data_dir": os.devnull,
     }
 
 
@@ -194,7 +197,14 @@ def proxy_alone(loaded: Loaded) -> Loaded:
             "giestack.yml and start twistd -n giestack --config giestack.yml"
         )
         warnings.append(Problem("", text))
-    return Loaded(replace(settings, spawner=None, chat=None), tuple(warnings))
+    if settings.proxy.go_api.api_key is not None:
+        text = (
+            "the Go proxy's API (dynamic_proxy: golang) is not here: it would keep its routes in a "
+            "file. Start twistd -n giestack --galaxy-config"
+        )
+        warnings.append(Problem("proxy.go_api", text))
+    proxy = replace(settings.proxy, go_api=GoApi())
+    return Loaded(replace(settings, proxy=proxy, spawner=None, chat=None), tuple(warnings))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

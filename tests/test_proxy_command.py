@@ -225,6 +225,13 @@ class SettingsTests(ProxyCommandCase):
         log = self.settings("--verbose").log
         self.assertEqual((log.access, log.audit, log.level), ("stdout", "off", "debug"))
 
+    def test_the_go_proxys_api_keeps_a_file_and_so_is_not_here(self) -> None:
+        golang = "dynamic_proxy: golang\n  dynamic_proxy_golang_api_key: 0123456789abcdef\ngravity:"
+        self.write(GALAXYS.replace("gravity:", f"  {golang}"))
+        self.assertIsNone(self.settings().proxy.go_api.api_key)
+        [line] = [line for line in self.said() if line.startswith("proxy.go_api: ")]
+        self.assertNotIn("0123456789abcdef", line)
+
     def test_localhost_has_two_addresses(self) -> None:
         both = ("tcp:8000:interface=127.0.0.1", "tcp:8000:interface=\\:\\:1")
         self.assertEqual(self.settings().proxy.listen, both)
