@@ -1,0 +1,38 @@
+"""The real gx-it-proxy, from npm; ``python -m tests.neighbours.gx_it_proxy`` installs it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.node_packages import GX_IT_PROXY, install
+from tests.neighbours.galaxy import PREFIX, new_folder
+from tests.neighbours.program import CleanUp, Program, free_port
+
+VERSION = "0.2.3"
+
+
+class GxItProxy:
+    """It, started as Galaxy's Gravity does.
+
+    ``map_file`` is the session map, None for the far end of a double proxy; ``options`` are
+    further ones.
+
+    :ivar port: where it listens on 127.0.0.1.
+    :ivar program: the process.
+    """
+
+    def __init__(
+        self, test: CleanUp, map_file: Path | None, options: Sequence[str] = ("--verbose",)
+    ) -> None:
+        packages = install(GX_IT_PROXY)
+        assert packages.version(GX_IT_PROXY) == VERSION
+        main = packages.modules / GX_IT_PROXY / "lib" / "main.js"
+        self.port = free_port()
+        command = [str(packages.node), str(main), "--ip", "127.0.0.1", "--port", str(self.port)]
+        if map_file is not None:
+            command += ["--sessions", str(map_file), "--proxyPathPrefix", PREFIX]
+        self.program = Program(test, [*command, *options], new_folder(test))
+        self.program.until_it_accepts(self.port)
+
+
+if __name__ == "__main__":
+    install(GX_IT_PROXY)
