@@ -41,6 +41,12 @@ class ProxyOperations:
                 RouteRow(source, "entry_point", entry_point.key, str(entry_point.address))
                 for entry_point in entry_points
             ]
+        for source, environments in self._table.environments().items():
+            rows += [
+                RouteRow(source, "environment", one.path.decode("latin-1") or "/", str(one.address))
+                for one in environments
+                if one.address is not None
+            ]
         return rows
 
     def connections(self) -> Connections:

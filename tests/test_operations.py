@@ -4,6 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.address import Address
 from giestack.operations import ProxyOperations
+from giestack.routing.environments import EnvironmentRoute
 from giestack.routing.formats import EntryPoint
 from giestack.routing.places import Service
 from giestack.routing.table import Prefixes, RouteTable
@@ -40,6 +41,22 @@ class OperationTests(SynchronousTestCase):
             ],
         )
         self.assertNotIn("s3cret", str(rows))
+
+    def test_environments_without_cookies(self) -> None:
+        here = Address("10.0.0.1", 8888)
+        routes = [
+            EnvironmentRoute("s3cret", here, b"/jupyter"),
+            EnvironmentRoute("s3cret", here),
+            EnvironmentRoute("s3cret", None),
+        ]
+        self.table.replace("map.json", {}, {"session": routes})
+        self.assertEqual(
+            self.operations.routes()[1:],
+            [
+                RouteRow("map.json", "environment", "/jupyter", "http://10.0.0.1:8888"),
+                RouteRow("map.json", "environment", "/", "http://10.0.0.1:8888"),
+            ],
+        )
 
     def test_connections(self) -> None:
         self.assertEqual(self.operations.connections().clients, 0)

@@ -13,7 +13,7 @@ from giestack.routing.table import RouteTable
 class SessionMap(Source, Protocol):
     """One session map, as `giestack.routing.watch.WatchedMap` is.
 
-    :ivar rows: how many entry points are published.
+    :ivar rows: how many entry points and environments are published.
     :ivar errors: how many looks failed, other than by a missing file or table.
     """
 

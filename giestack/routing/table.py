@@ -222,6 +222,13 @@ class RouteTable:
             name: source.values() for name, source in zip(self._names, self._sources, strict=True)
         }
 
+    def environments(self) -> Mapping[str, Collection[EnvironmentRoute]]:
+        """All cookie-routed environments that somebody may have, by source."""
+        return {
+            name: [route for routes in by_session.values() for route in routes]
+            for name, by_session in self._environments.items()
+        }
+
     def __len__(self) -> int:
         return sum(map(len, self._sources))
 

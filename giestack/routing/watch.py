@@ -28,7 +28,7 @@ class WatchedMap:
     :ivar path: what it is called: the absolute path of a file; no secret.
     :ivar reads: how often the whole map was read.
     :ivar errors: how many looks failed, other than by a missing file or table.
-    :ivar rows: how many entry points are published.
+    :ivar rows: how many entry points and environments are published.
     :ivar last_change: the clock's seconds when they last changed; 0.0 before the first.
     """
 
@@ -130,14 +130,23 @@ class WatchedMap:
         trouble, reading = self._trouble, self._reading
         if reading is not None and (trouble is None or not self._told):
             bad = f", {len(reading.bad)} bad rows left out" if reading.bad else ""
-            return True, f"{self.path}: {self.rows} entry points{bad}"
+            return True, f"{self.path}: {self._served()}{bad}"
         if reading is not None:
-            return False, f"{self.path} {trouble}; {self.rows} entry points read before are served"
+            return False, f"{self.path} {trouble}; {self._served()} read before are served"
         if trouble is None:
             return False, f"{self.path}: not read yet"
         if trouble.missing:
             return True, f"{self.path} {trouble}: Galaxy makes it with the first interactive tool"
         return False, f"{self.path} {trouble}"
+
+    def _served(self) -> str:
+        """What is published, in words."""
+        routes = self._published or _NO_ROUTES
+        text = f"{len(routes.entry_points)} entry points"
+        if routes.environments is None:
+            return text
+        count = f"{len(routes.environments)} environments"
+        return f"{text}, {count}" if routes.entry_points else count
 
     async def _look(self) -> None:
         trouble: MapTrouble | None = None
@@ -169,7 +178,7 @@ class WatchedMap:
             return
         self._publish(routes)
         self._published = routes
-        self.rows = len(routes.entry_points)
+        self.rows = len(routes.entry_points) + len(routes.environments or ())
         self.last_change = self._clock.seconds()
 
     def _in_trouble(self, trouble: MapTrouble) -> None:

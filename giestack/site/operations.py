@@ -11,7 +11,8 @@ class RouteRow:
 
     :ivar source: where it was read: a session map as configured, ``spawner``, ``services``.
     :ivar kind: ``entry_point``, ``session``, ``service`` or ``environment``.
-    :ivar name: the entry point's key, the session's id, the service's path.
+    :ivar name: the entry point's key, the session's id, the service's path, what an
+        environment's paths start with.
     :ivar address: where the backend listens, as text.
     """
 

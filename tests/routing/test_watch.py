@@ -11,6 +11,7 @@ from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from giestack.address import Address
+from giestack.routing.environments import EnvironmentRoute
 from giestack.routing.formats import EntryPoint, by_key
 from giestack.routing.source import MapTrouble, Reading, SourceRoutes
 from giestack.routing.sqlite import SQLiteReader
@@ -116,6 +117,26 @@ class PublishTests(WatchTestCase):
         self.assertEqual((watched.rows, watched.errors), (2, 0))
         self.assertEqual(watched.last_change, 1000.25)
         self.assertEqual(watched.reads, self.reader.reads)
+
+    def test_environments_are_counted_too(self):
+        environments = (EnvironmentRoute("s3cret", Address("h", 1)),) * 2
+        watched = self.watch(Reading(SourceRoutes({}, environments), {}))
+        self.assertEqual(watched.health(), (True, "/srv/map.sqlite: 2 environments"))
+        self.then(Reading(SourceRoutes(routes("a").entry_points, environments), {}))
+        self.assertEqual(
+            watched.health(), (True, "/srv/map.sqlite: 1 entry points, 2 environments")
+        )
+        self.assertEqual(watched.rows, 3)
+        self.assertEqual(self.published[0].environments, environments)
+
+    def test_a_file_that_is_just_being_written_is_no_trouble(self):
+        watched = self.watch(reading("a"))
+        self.then(MapTrouble("half-written", "is no complete JSON document"), seconds=4)
+        self.assertTrue(watched.health()[0])
+        self.assertEqual(self.said(), [])
+        self.then(MapTrouble("half-written", "is no complete JSON document"), seconds=4)
+        self.assertFalse(watched.health()[0])
+        self.assertEqual(self.said(), [" is no complete JSON document"])
 
     def test_the_same_routes_are_not_published_again(self):
         first = reading("a")
