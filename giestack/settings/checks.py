@@ -27,6 +27,7 @@ def check(settings: Settings, own: Node, report: Report) -> None:
     _check_domains(settings, own, report)
     _check_maps(settings, report)
     _check_endpoints(settings, report)
+    _check_forward(settings.proxy, report)
     _check_pairs(settings, report)
     _check_go_api(settings, report)
     if settings.chat is not None:
@@ -199,15 +200,27 @@ def _check_endpoints(settings: Settings, report: Report) -> None:
             report.problem(other, f"{second!r} takes the same place as {one}, {first!r}")
 
 
-def _check_pairs(settings: Settings, report: Report) -> None:
-    """Small things that only make sense together."""
-    forward, hub, go = settings.proxy.forward, settings.proxy.hub_api, settings.proxy.go_api
-    if (forward.ip is None) != (forward.port is None) and report.sound("proxy.forward"):
-        report.problem("proxy.forward", "needs both ip and port, or neither")
+def _check_forward(proxy: ProxySettings, report: Report) -> None:
+    """A double proxy that leads somewhere else, and not everywhere."""
+    forward, path = proxy.forward, "proxy.forward"
+    if not report.sound(path, "proxy.listen"):
+        return
+    if (forward.ip is None) != (forward.port is None):
+        report.problem(path, "needs both ip and port, or neither")
+    elif forward.ip is not None and is_loopback(forward.ip):
+        listening = [parse(description).values for description in proxy.listen]
+        here = [one for one in listening if is_loopback(one.get("interface") or "localhost")]
+        if str(forward.port) in [one.get("port") for one in here]:
+            report.problem(path, f"leads back to giestack itself, which listens on {forward.port}")
     for number, target in enumerate(forward.allowed_targets):
         if target.endswith("/0"):
             text = f"{target} is everything: whoever is trusted could reach any host from here"
-            report.problem(f"proxy.forward.allowed_targets[{number}]", text)
+            report.problem(f"{path}.allowed_targets[{number}]", text)
+
+
+def _check_pairs(settings: Settings, report: Report) -> None:
+    """Small things that only make sense together."""
+    hub, go = settings.proxy.hub_api, settings.proxy.go_api
     if hub.listen and hub.token is None and report.sound("proxy.hub_api"):
         report.problem("proxy.hub_api.token", "is missing: without it anybody can set routes")
     keys = {"proxy.go_api.api_key": go.api_key, "admin.token": settings.admin.token}
@@ -220,7 +233,7 @@ def _check_pairs(settings: Settings, report: Report) -> None:
         report.warn("galaxy.cookie_domain", f"{domain} does not cover Galaxy's own host {host}")
     proxy, told = settings.proxy, go.api_key is not None
     nothing = not (proxy.session_maps or proxy.services or settings.spawner or told)
-    nothing = nothing and not forward.allowed_targets
+    nothing = nothing and not settings.proxy.forward.allowed_targets
     if nothing and settings.proxy.listen and report.sound("proxy", "galaxy"):
         report.warn("proxy", "has neither session_maps nor services: it has nothing to pass on")
 

@@ -259,6 +259,13 @@ class PairTests(CheckCase):
         self.assert_problem("proxy: {forward: {ip: 10.0.0.1, port: 80}}")
         self.assert_problem("proxy: {forward: {ip: 10.0.0.1, port: x}}", "proxy.forward.port: must")
 
+    def test_a_double_proxy_in_a_circle(self) -> None:
+        text = "proxy: {listen: ['tcp:4002:interface=127.0.0.1'], forward: {ip: %s, port: %d}}"
+        self.assert_problem(text % ("localhost", 4002), "proxy.forward: leads back to giestack")
+        self.assert_problem(text.replace("127.0.0.1", "10.0.0.2") % ("localhost", 4002))
+        self.assert_problem(text % ("localhost", 4003))
+        self.assert_problem(text % ("10.0.0.1", 4002))
+
     def test_a_far_end(self) -> None:
         text = "proxy: {forward: {allowed_targets: [10.0.0.0/8, %s]}}"
         self.assert_problem(text % "node1")
