@@ -19,6 +19,7 @@ setup(
     package_data={
         "giestack": [
             "py.typed",
+            "routing/gxitproxy.sql",
             "site/templates/*",
             "chat/widget/*",
             "chat/widget/engine/*",

@@ -47,6 +47,16 @@ def _parser() -> ArgumentParser:
     )
     whoami.add_argument("--config", metavar="FILE", help="default: as for the service")
     whoami.set_defaults(run=_whoami)
+
+    create = commands.add_parser("create-map", help="make a session map for Galaxy to write")
+    create.add_argument(
+        "url",
+        metavar="URL",
+        help="Galaxy's interactivetoolsproxy_map, postgresql://… or sqlite:///…, with Galaxy's own "
+        "user; '-': read it from standard input, which keeps it out of the list of processes",
+    )
+    create.add_argument("--print", action="store_true", help="only print the SQL")
+    create.set_defaults(run=_create_map)
     return parser
 
 
@@ -89,6 +99,19 @@ def _process_problems(settings: Settings, environ: Mapping[str, str]) -> Sequenc
         except EngineError as error:
             found.append(Problem(f"{key}.ulimits", str(error)))
     return found
+
+
+def _create_map(options: Namespace, environ: Mapping[str, str], cwd: Path) -> int:
+    # Late: the other commands need no database driver and should not wait for it.
+    from giestack.map_table import CannotMake, make_map, sql_for
+
+    url = sys.stdin.readline().strip() if options.url == "-" else options.url
+    try:
+        print(sql_for(url).rstrip() if options.print else make_map(url, cwd))
+    except CannotMake as error:
+        print(error)
+        return 1
+    return 0
 
 
 def _whoami(options: Namespace, environ: Mapping[str, str], cwd: Path) -> int:

@@ -106,6 +106,28 @@ class CheckConfigTests(CommandCase):
         self.assertIn("--demo", lines[0])
 
 
+class CreateMapTests(CommandCase):
+    def test_made(self) -> None:
+        path = self.folder / "map.sqlite"
+        for argv, stdin in (((str(path),), ""), (("-",), f"sqlite:///{path}\n")):
+            status, lines = self.run_command("create-map", *argv, stdin=stdin)
+            self.assertEqual((status, lines), (0, [f"{path}: the table gxitproxy is there"]))
+        self.assertTrue(path.exists())
+
+    def test_printed_only(self) -> None:
+        status, lines = self.run_command("create-map", "--print", f"sqlite:///{self.folder}/map")
+        self.assertEqual((status, lines[0]), (0, "CREATE TABLE IF NOT EXISTS gxitproxy ("))
+        status, lines = self.run_command("create-map", "--print", "postgresql://nobody@nowhere/m")
+        self.assertEqual((status, lines[-1]), (0, "COMMIT;"))
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_not_made(self) -> None:
+        status, lines = self.run_command("create-map", "mysql://u:s3cret@h/m")
+        self.assertEqual((status, len(lines)), (1, 1))
+        self.assertNotIn("s3cret", lines[0])
+        self.assertEqual(self.run_command("create-map"), (2, []))
+
+
 class ProcessTests(CommandCase):
     """What can be known about local processes before the first click."""
 
