@@ -8,8 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from giestack.proxy_command import can_listen
 from tests.neighbours.backend import WEBSOCKET, Listener, Mirror, conversation, request
 from tests.neighbours.galaxy import ALICE, BOB, PATH_IN_HEADER, PLAIN, Galaxy, cookie, new_folder
-from tests.neighbours.giestack import ask
-from tests.neighbours.program import free_port
+from tests.neighbours.giestack import TWISTD, ask
+from tests.neighbours.program import Program, free_port
 from tests.neighbours.proxy_command import start_proxy, write_galaxy_yml
 
 TARGET = {"X-Interactive-Tool-Host": "127.0.0.1"}
@@ -101,3 +101,34 @@ class LastWordsTests(ProxyCommandCase):
         self.assertEqual(proxy.wait(), 1)
         self.assertIn("giestack: galaxy.session_duration: must be a whole number", proxy.output)
         self.assertNotIn("Traceback", proxy.output)
+
+
+class DropInTests(ProxyCommandCase):
+    """The same options behind ``twistd -n giestack``."""
+
+    def test_over_galaxys_configuration(self):
+        file = write_galaxy_yml(self.folder, self.galaxy, interactivetools_map="other.sqlite")
+        (self.folder / "giestack.yml").write_text("admin: {listen: []}")
+        path = self.galaxy.publish(PLAIN, self.mirror.port)
+        rest = path.removeprefix("/interactivetool/ep")
+        options = [
+            *("--config=giestack.yml", f"--galaxy-config={file}", "--ip=127.0.0.1"),
+            *(f"--port={self.port}", f"--sessions={self.galaxy.map_file}", "--cookie=mine"),
+            *("--verbose", "--proxyPathPrefix=/it/here", "--reverseProxy"),
+            "--pollingInterval=2500",
+        ]
+        command = [TWISTD, "-n", "--pidfile=", "giestack", *options]
+        proxy = Program(self, command, self.folder)
+        cookie_of_alice = {"Cookie": f"mine={cookie(ALICE)}"}
+        proxy.until(
+            lambda: self.status(f"/it/here{rest}/lab", **cookie_of_alice) == 200, "the tool"
+        )
+        self.assertEqual(self.status(f"/it/here{rest}/lab", ALICE), 401)
+        self.assertEqual(self.status(f"{path}/lab", **cookie_of_alice), 404)
+        proxy.send(signal.SIGTERM)
+        self.assertEqual(proxy.wait(10), 0)
+
+    def test_an_unknown_option(self):
+        proxy = Program(self, [TWISTD, "-n", "giestack", "--bogus"], self.folder)
+        self.assertEqual(proxy.wait(), 2)
+        self.assertIn("option --bogus not recognized", proxy.output)
