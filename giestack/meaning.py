@@ -29,10 +29,20 @@ def links_of(settings: Settings, demo: bool) -> Links:
     return Links(
         prefix=proxy.prefix,
         galaxy_url=settings.galaxy.url,
-        domains=proxy.interactivetools_domains,
+        domains=tool_domains(proxy),
         session_domain=session_domain(settings),
         demo=demo,
     )
+
+
+def tool_domains(proxy: ProxySettings) -> tuple[str, ...]:
+    """The domains below which hosts are interactive tools; ``"*"`` is any.
+
+    Where the URL is the secret, and nobody has said what Galaxy's host is, it is any domain: so
+    it was with gx-it-proxy.
+    """
+    any_domain = proxy.interactivetools_auth == "token" and proxy.session_maps
+    return proxy.interactivetools_domains or (("*",) if any_domain else ())
 
 
 def session_domain(settings: Settings) -> str | None:
@@ -123,7 +133,7 @@ def prefixes_of(proxy: ProxySettings, sessions: str | None = None) -> Prefixes:
         own=proxy.prefix,
         interactivetools=proxy.interactivetools_prefix,
         gie=proxy.gie_prefix,
-        domains=proxy.interactivetools_domains,
+        domains=tool_domains(proxy),
         session_domain=sessions,
     )
 
@@ -149,7 +159,7 @@ def map_locations(proxy: ProxySettings) -> Mapping[str, str]:
 
 def masking_of(proxy: ProxySettings) -> Masking:
     """What takes the secrets out of logged addresses."""
-    return Masking(proxy.interactivetools_prefix, proxy.interactivetools_domains)
+    return Masking(proxy.interactivetools_prefix, tool_domains(proxy))
 
 
 def spawner_of(spawner: SpawnerSettings) -> SpawnerSettings:

@@ -15,6 +15,7 @@ from giestack.meaning import (
     scheme_of,
     services_of,
     spawner_of,
+    tool_domains,
 )
 from giestack.settings.files import load
 from giestack.settings.schema import Settings
@@ -49,6 +50,21 @@ class MeaningTests(SynchronousTestCase):
         self.assertEqual(
             policy.origins, {b"https://galaxy.example.org", b"https://other.example.org"}
         )
+
+    def test_domains_of_tools(self) -> None:
+        known = self.settings("proxy: {interactivetools_auth: token}").proxy
+        self.assertEqual(tool_domains(known), known.interactivetools_domains)
+        self.assertEqual(len(prefixes_of(known).domains), 3)
+        # As with gx-it-proxy, which looks at the first label only.
+        nobody = replace(known, interactivetools_domains=())
+        self.assertEqual(tool_domains(nobody), ())
+        some_map = self.settings("proxy: {session_maps: [/srv/map.sqlite]}").proxy.session_maps
+        any_domain = replace(nobody, session_maps=some_map)
+        self.assertEqual(tool_domains(any_domain), ("*",))
+        self.assertEqual(prefixes_of(any_domain).domains, ("*",))
+        # Who may enter is asked of Galaxy there: no cookie reaches such a host.
+        owner = replace(any_domain, interactivetools_auth="owner")
+        self.assertEqual(tool_domains(owner), ())
 
     def test_a_double_proxy(self) -> None:
         policy = access_policy(self.settings())
