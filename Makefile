@@ -3,8 +3,9 @@
 python := .venv/bin/python
 neighbours := postgresql chromium-headless-shell docker.io iptables iproute2 busybox-static podman \
   runc containernetworking-plugins docker-registry mmdebstrap nodejs node-ws systemd
+galaxys_neighbours := postgresql docker.io iptables iproute2 busybox-static
 
-.PHONY: demo demo-image test bench bench-sessions bench-spawners bench-chat soak fuzz lint clean
+.PHONY: demo demo-image test test-galaxy bench bench-sessions bench-spawners bench-chat soak fuzz lint clean
 
 demo:  ## a running giestack with a JupyterLab to try it on: http://127.0.0.1:8800/giestack/demo
 	@tools/prepare.sh --extras demo
@@ -18,6 +19,11 @@ demo-image:  ## JupyterLab's image for Docker, made of Debian and PyPI packages;
 test:  ## all tests, with the real neighbours
 	@tools/prepare.sh --packages "$(neighbours)" --extras "demo,test"
 	@tools/test.sh
+
+test-galaxy:  ## with a Galaxy that runs, from PyPI; 2 minutes more the first time, 900 MB
+	@tools/prepare.sh --packages "$(galaxys_neighbours)" --extras "demo,test"
+	@tools/prepare-galaxy.sh
+	@tools/test.sh tests.galaxy.on_sqlite tests.galaxy.on_postgres
 
 lint:  ## style and types
 	@tools/prepare.sh --extras "demo,test"

@@ -1,0 +1,130 @@
+"""giestack in front of a Galaxy that runs: told where its configuration is, and little else."""
+
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from tests.galaxy.client import Visitor
+from tests.galaxy.server import Server
+from tests.neighbours.backend import WEBSOCKET, Conversation, conversation, request
+from tests.neighbours.giestack import COOKIE, Answer, Giestack
+from tests.neighbours.program import CleanUp, eventually
+
+API = "/giestack/api/v1/"
+OURS = {"X-Giestack": "1"}
+
+
+class Front(Giestack):
+    """A running giestack that has read Galaxy's own configuration.
+
+    ``settings`` are sections of giestack.yml that are laid over what it needs anyway.
+    """
+
+    def __init__(
+        self,
+        test: CleanUp,
+        server: Server,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        self._test = test
+        super().__init__(test, server, settings)  # type: ignore[arg-type]
+
+    def _settings(
+        self, galaxy: Any, more: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, dict[str, Any]]:
+        settings: dict[str, dict[str, Any]] = {
+            "galaxy": {"config_file": str(galaxy.config), "url": galaxy.url},
+            "proxy": {
+                "listen": [f"tcp:{self.port}:interface=127.0.0.1"],
+                "session_cache": 1.0,
+            },
+            "admin": {"listen": [f"tcp:{self.admin_port}:interface=127.0.0.1"]},
+            "log": {},
+        }
+        for section, values in more.items():
+            settings.setdefault(section, {}).update(values)
+        return settings
+
+    def get(self, path: str, visitor: Visitor | None, host: str | None = None) -> Answer:
+        """What a program of this visitor gets at a path of giestack, or of a tool's host."""
+        headers = {} if host is None else {"Host": host}
+        return self.ask(path, cookie=visitor and visitor.cookie, headers=headers)
+
+    def told(self, path: str, visitor: Visitor | None, host: str | None = None) -> tuple[int, str]:
+        """The status and the code of a refusal."""
+        answer = self.get(path, visitor, host)
+        return answer.status, answer.json["error"]
+
+    def tools(self, visitor: Visitor) -> dict[str, dict[str, Any]]:
+        """The interactive tools that giestack tells a visitor of, by label."""
+        return {one["label"]: one for one in self.get(f"{API}entry_points", visitor).json}
+
+    def until_routed(self, visitor: Visitor, label: str) -> dict[str, Any]:
+        """Wait until a tool runs, as giestack sees it; what it says of it."""
+
+        def look() -> dict[str, Any] | None:
+            tool = self.tools(visitor).get(label)
+            return tool if tool is not None and tool["state"] == "running" else None
+
+        found = self.program.until(look, f"a route to {label}")
+        assert found is not None
+        return found
+
+    def stop(self, id: str, visitor: Visitor | None) -> Answer:
+        """Ask giestack to stop a tool."""
+        return self.ask(
+            f"{API}entry_points/{id}",
+            cookie=visitor and visitor.cookie,
+            method="DELETE",
+            headers=OURS,
+        )
+
+    def tunnel(self, path: str, visitor: Visitor) -> "Tunnel":
+        """Open a WebSocket to a tool."""
+        fields = (f"Cookie: {COOKIE}={visitor.cookie}", *WEBSOCKET)
+        tunnel = conversation(self._test, self.port)
+        tunnel.send(request(path, *fields))
+        head = tunnel.head()
+        assert head.startswith(b"HTTP/1.1 101 "), head
+        return Tunnel(tunnel)
+
+
+class Tunnel:
+    """A WebSocket whose other end sends back what it gets."""
+
+    def __init__(self, tunnel: Conversation) -> None:
+        self._tunnel = tunnel
+
+    def echoes(self, text: bytes) -> bool:
+        """Whether a text of less than 126 bytes comes back (RFC 6455 section 5.2)."""
+        # Masked with zeros, it is sent back as it is.
+        frame = b"\x81" + bytes([0x80 | len(text)]) + b"\0\0\0\0" + text
+        self._tunnel.send(frame)
+        return self._tunnel.exactly(len(frame)) == frame
+
+    def until_cut(self) -> None:
+        """Wait until it has ended."""
+
+        def ended() -> bool:
+            with suppress(ConnectionError):
+                return self._tunnel.socket.recv(65536) == b""
+            return True
+
+        eventually(ended, "the end of a tunnel")
+
+
+def wait_for_answer(front: Front, path: str, visitor: Visitor, host: str | None = None) -> Answer:
+    """What a tool answers, once its program listens.
+
+    Galaxy knows of the port as soon as Docker does; the program comes a moment later.
+    """
+    found: list[Answer] = []
+
+    def look() -> bool:
+        with suppress(socket.timeout):
+            found[:] = [front.get(path, visitor, host)]
+        return bool(found) and found[0].status == 200
+
+    front.program.until(look, f"an answer of {path}")
+    return found[0]
