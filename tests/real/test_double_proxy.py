@@ -57,6 +57,11 @@ class DoubleProxyTests(SynchronousTestCase):
         self.assertEqual(names["host"], f"127.0.0.1:{port}")
         self.assertEqual([name for name in names if name.startswith("x-interactive")], [])
         self.assertEqual(names["cookie"], "theirs=1")
+        # So on a host of its own.
+        key, token = self.path.removeprefix(f"{PREFIX}/").split("/")
+        host = f"{key}-{token}.ep.interactivetool.galaxy.example.org"
+        answer = ask(port, "/lab?x", headers={"Host": host})
+        self.assertEqual((answer.status, answer.json["path"]), (200, "/lab?x"))
         client = conversation(self, port)
         client.send(request(f"{self.tunnel}/ws", *WEBSOCKET))
         backend = self.tool.accept()
@@ -77,12 +82,7 @@ class DoubleProxyTests(SynchronousTestCase):
 
     def test_gx_it_proxy_before_giestack(self):
         forward = ("--forwardIP", "127.0.0.1", "--forwardPort", str(self.far_end(*self.targets())))
-        near = GxItProxy(self, self.galaxy.map_file, forward)
-        self.check(near.port)
-        key, token = self.path.removeprefix(f"{PREFIX}/").split("/")
-        headers = {"Host": f"{key}-{token}.ep.interactivetool.galaxy.example.org"}
-        answer = ask(near.port, "/lab", headers=headers)
-        self.assertEqual((answer.status, answer.json["path"]), (200, "/lab"))
+        self.check(GxItProxy(self, self.galaxy.map_file, forward).port)
 
     def test_giestack_before_giestack(self):
         far = self.far_end(*self.targets())
