@@ -39,20 +39,38 @@ class FileReader:
 
         Raise `MapTrouble`.
         """
-        found = sort_of(_beginning(self.path))
-        if found is not None and found != self._sort:
-            self._reader.close()
-            self._reads_before += self._reader.reads
-            self._sort = found
-            if found == "sqlite":
-                self._reader = SQLiteReader(self.path)
-            else:
-                self._reader = DocumentReader(self.path, found)
-        # An empty file is whatever it was before: it is about to be written.
         try:
-            return self._reader.look()
+            return self._look()
         finally:
             self.reads = self._reads_before + self._reader.reads
+
+    def _look(self) -> Reading:
+        if self._sort == "sqlite":
+            try:
+                return self._reader.look()
+            except MapTrouble as trouble:
+                # Only now, when the reader has closed it: whoever closes a file takes back the
+                # locks that others of the same process have on it (fcntl(2)), SQLite's too.
+                if not self._has_changed_sort():
+                    raise trouble.with_traceback(None) from None
+        else:
+            self._has_changed_sort()
+        return self._reader.look()
+
+    def _has_changed_sort(self) -> bool:
+        """Look at what the file is now, and have the reader for it; raise `MapTrouble`."""
+        found = sort_of(_beginning(self.path))
+        # An empty file is whatever it was before: it is about to be written.
+        if found is None or found == self._sort:
+            return False
+        self._reader.close()
+        self._reads_before += self._reader.reads
+        self._sort = found
+        if found == "sqlite":
+            self._reader = SQLiteReader(self.path)
+        else:
+            self._reader = DocumentReader(self.path, found)
+        return True
 
     def close(self) -> None:
         """Close what is open; the next look reads everything."""

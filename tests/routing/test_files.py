@@ -57,6 +57,18 @@ class SortTests(FileTestCase):
         self.assertEqual(keys(self.look()), ["again"])
         self.assertEqual(self.reader.reads, 5)
 
+    def test_a_database_is_opened_by_sqlite_alone(self) -> None:
+        # Whoever else opens and closes it takes SQLite's locks away.
+        save(self.path, "a")
+        self.look()
+
+        def beginning(path: str) -> bytes:
+            raise AssertionError(path)
+
+        self.patch(files, "_beginning", beginning)
+        save(self.path, "b")
+        self.assertEqual(keys(self.look()), ["a", "b"])
+
     def test_what_is_no_map(self) -> None:
         for text, kind, told in (
             ("hello", "format", "neither an SQLite database, nor JSON, nor XML"),
@@ -85,6 +97,24 @@ class SortTests(FileTestCase):
         self.write(tools("k"))
         self.look()
         self.path.unlink()
+        self.trouble("missing", missing=True)
+
+    def test_a_database_that_becomes_something_else(self) -> None:
+        for text, kind in (("hello", "format"), ("", "empty"), ("SQLite format 3", "corrupt")):
+            save(self.path, "a")
+            self.look()
+            self.path.unlink()
+            self.write(text)
+            self.trouble(kind, missing=not text)
+            self.path.unlink()
+            self.trouble("missing", missing=True)
+
+    def test_it_goes_while_it_is_looked_at(self) -> None:
+        def read(path: str) -> bytes:
+            raise FileNotFoundError(2, "No such file or directory", path)
+
+        self.write(tools("a"))
+        self.patch(files, "read_file", read)
         self.trouble("missing", missing=True)
 
     def test_no_file(self) -> None:
