@@ -277,7 +277,7 @@ def _session(
         "session",
         entrance.session_id,
         visitor,
-        entrance.prefix if entrance.strip_path and not place.on_host else b"",
+        entrance.prefix if _is_stripped(place, entrance) else b"",
         entrance.headers,
         policy.origins,
         visible_host=True,
@@ -311,7 +311,8 @@ def _to_own_host(
     seen = request.seen
     port = b"" if int(seen.port) == _DEFAULT_PORTS[seen.scheme] else b":" + seen.port
     host = b"%b://%b.%b%b" % (seen.scheme, place.id.encode("latin-1"), domain, port)
-    return Redirect(host + entrance.prefix + (place.rest or b"/") + query(request))
+    base = b"" if entrance.strip_path else entrance.base
+    return Redirect(host + base + (place.rest or b"/") + query(request))
 
 
 def _not_ready(entrance: Entrance, visitor: Identity, policy: Policy, on_host: bool) -> Refuse:
@@ -334,17 +335,17 @@ def _not_ready(entrance: Entrance, visitor: Identity, policy: Policy, on_host: b
 
 
 def session_target(place: SpawnedSession, entrance: Entrance, request: Request) -> bytes:
-    """The request target that a spawned session sees; ``place.rest`` is not empty.
+    """The request target that a spawned session sees; ``place.rest`` is not empty."""
+    return place.rest + query(request) if _is_stripped(place, entrance) else request.target
 
-    On a host of its own that is the path as it stands, but for a session that was started before
-    it had such a host.
+
+def _is_stripped(place: SpawnedSession, entrance: Entrance) -> bool:
+    """Whether the way to a session is cut off from the paths below it.
+
+    On a host of its own there is nothing to cut off. A session that was started to have one,
+    before there were none any more, knows nothing of the way to it.
     """
-    if not place.on_host:
-        return place.rest + query(request) if entrance.strip_path else request.target
-    start = entrance.prefix + b"/"
-    if entrance.strip_path and entrance.prefix and place.rest.startswith(start):
-        return place.rest[len(entrance.prefix) :] + query(request)
-    return request.target
+    return not place.on_host and (entrance.strip_path or not entrance.base)
 
 
 def _no_environment(place: Environment, policy: Policy, visitor: Visitor | None) -> Decision:

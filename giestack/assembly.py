@@ -276,7 +276,9 @@ class Assembly:
             policy = replace(policy, chat=True)
         refusals = RefusalPages(links, self._reactor)
         host, demo, spawner = self._host, self._demo_logins, self._spawner
-        places = ToolPlaces(prefix=proxy.interactivetools_prefix)
+        places = ToolPlaces(
+            prefix=proxy.interactivetools_prefix, domains=proxy.interactivetools_domains
+        )
         tools = Tools(host.entry_points, host.keys, self._table.find, places)
         stopping = None
         if self._galaxy_api is not None:

@@ -80,6 +80,7 @@ class Workshop:
 
     :ivar instance: this giestack's name.
     :ivar prefix: that of giestack's own pages.
+    :ivar own_hosts: whether each session has a host of its own.
     :ivar galaxy_url: tells it, with a slash at the end, or "".
     :ivar starting: whether a session is being started just now.
     :ivar figures: is filled with those of the Docker engines, by name.
@@ -95,6 +96,7 @@ class Workshop:
     starting: Callable[[], bool]
     wait_until_ready: WaitUntilReady
     figures: dict[str, Figures]
+    own_hosts: bool = False
 
     def make(self, engine: EngineSettings) -> Engine:
         """Make one; nothing runs yet.
@@ -147,6 +149,7 @@ class Workshop:
                 making.names,
                 PoolSurroundings(
                     prefix=self.prefix,
+                    own_hosts=self.own_hosts,
                     galaxy_url=self.galaxy_url,
                     wait_until_ready=self.wait_until_ready,
                     starting=self.starting,

@@ -94,6 +94,7 @@ def entrance(
         owner=owner_of(ALICE),
         prefix=BASE,
         home=BASE + b"/lab",
+        base=BASE,
         address=address if state == "ready" else None,
         strip_path=strip_path,
         moment=Moment(state=state, step=state, message="It waits.", reason=reason, log=log),

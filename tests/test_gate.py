@@ -70,6 +70,7 @@ def entrance(owner: Owner, address: Address | None = ADDRESS) -> Entrance:
         owner=owner,
         prefix=SESSION,
         home=SESSION + b"/lab",
+        base=SESSION,
         address=address,
         strip_path=True,
         moment=Moment(state="ready", step="ready", message="It is ready."),

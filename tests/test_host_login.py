@@ -556,8 +556,15 @@ class SessionTests(HostCase):
             self.site = Site(base=base, strip_path=strip_path)
             alice = Browser(self.site, ALICE.session_key)
             self.admitted(alice.go(f"{GALAXY}/giestack/session/s1/lab?x"), seen)
-            self.admitted(alice.ask(f"{SESSION}/giestack/session/s1/lab?x"), seen)
-            self.admitted(alice.ask(f"{SESSION}/other"), "/other")
+            self.assertEqual(alice.asked[-1], SESSION + seen)
+
+    def test_one_that_was_started_when_there_were_such_hosts(self) -> None:
+        self.site = Site(Policy())
+        alice = Browser(self.site, ALICE.session_key)
+        decision = alice.go(f"{GALAXY}/giestack/session/s1/lab?x")
+        self.admitted(decision, "/lab?x")
+        assert isinstance(decision, Forward)
+        self.assertEqual(decision.destination.prefix, b"/giestack/session/s1")
 
     def test_one_that_is_not_ready(self) -> None:
         self.site = Site(state="starting")

@@ -83,8 +83,9 @@ class Site:
             "s1": Entrance(
                 session_id="s1",
                 owner=owner_of(ALICE),
-                prefix=base,
-                home=base + b"/lab",
+                prefix=b"/giestack/session/s1",
+                home=b"/giestack/session/s1/lab",
+                base=base,
                 address=at if state == "ready" else None,
                 strip_path=strip_path,
                 moment=Moment(state=state, step=state, message="It waits."),

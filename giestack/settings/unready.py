@@ -12,7 +12,6 @@ from giestack.settings.schema import Settings
 NOT_YET = {
     "openbis": "no openBIS yet; remove the section",
     "proxy.hub_api": "no configurable-http-proxy API yet; remove the section",
-    "spawner.domain": "no hosts for sessions of their own yet; remove the key",
     "spawner.gie_plugins_directory": "no profiles of GIE plugins yet; remove the key",
     "spawner.images": "no images saved from sessions yet; remove the section",
     "spawner.profiles[].groups": "no profiles for groups yet; remove the key",

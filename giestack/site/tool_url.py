@@ -1,10 +1,15 @@
 """The addresses of interactive tools, as Galaxy hands them out."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from giestack.proxy.seen import Seen
 
 _DOMAIN = "ep.interactivetool"
+_LONG = "interactivetoolentrypoint."
+# Encoded ids as they are: the keys of Galaxy 23.1 and before.
+_old_key = re.compile(r"(?:[0-9a-f]{16}){1,2}").fullmatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,12 +17,12 @@ class ToolPlaces:
     """Where visitors find their tools.
 
     :ivar prefix: below which tools stand that need no host of their own.
-    :ivar domain: below which tools have hosts; None: ``ep.interactivetool.`` before the name
-        that the visitor uses, Galaxy's own default.
+    :ivar domains: below which tools have hosts, the present form first; none, or ``"*"``:
+        ``ep.interactivetool.`` before the name that the visitor uses, Galaxy's own default.
     """
 
     prefix: str = "/interactivetool/ep"
-    domain: str | None = None
+    domains: Sequence[str] = ()
 
     def url(self, key: str, token: str, entry_url: str, requires_domain: bool, seen: Seen) -> str:
         """Return the address of one entry point.
@@ -29,8 +34,15 @@ class ToolPlaces:
         rest = entry_url.lstrip("/")
         if not requires_domain:
             return f"{self.prefix}/{key}/{token}/{rest}"
-        domain = self.domain or f"{_DOMAIN}.{seen.host_name.decode('latin-1')}"
+        domain = self._domain(key) or f"{_DOMAIN}.{seen.host_name.decode('latin-1')}"
         return f"{seen.scheme.decode()}://{key}-{token}.{domain}{_port(seen)}/{rest}"
+
+    def _domain(self, key: str) -> str | None:
+        """The domain as the Galaxy writes it that has made this key."""
+        domains = [name for name in self.domains if name != "*"]
+        if _old_key(key):
+            domains.sort(key=lambda name: not name.startswith(_LONG))
+        return domains[0] if domains else None
 
 
 def _port(seen: Seen) -> str:

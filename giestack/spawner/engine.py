@@ -39,6 +39,14 @@ class Circumstances:
     origin: str = ""
 
 
+def base_url_of(prefix: str, session_id: str, own_host: bool) -> str:
+    """The path below which visitors see a new session, with a slash at the end.
+
+    That is ``{prefix}/session/ID/``, with giestack's own prefix; all of a host of its own.
+    """
+    return "/" if own_host else f"{prefix}/session/{session_id}/"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
     """What is to be started.
@@ -47,7 +55,7 @@ class Launch:
     :ivar profile: with its templates as they are written.
     :ivar name: what the owner calls it.
     :ivar options: what the owner chose, checked, a value for each of the profile's options.
-    :ivar base_url: ``{prefix}/session/ID/``: the path below which visitors see it.
+    :ivar base_url: the path below which visitors see it, see `base_url_of`.
     :ivar galaxy_url: with a slash at the end; "" where it is not known.
     :ivar env: what hooks add to the profile's environment.
     :ivar api_key: the owner's key to Galaxy's API, where the profile wants it.

@@ -25,6 +25,8 @@ class Entrance:
 
     :ivar prefix: ``{prefix}/session/ID``, without a slash at the end.
     :ivar home: the path at which visitors begin, below `prefix`.
+    :ivar base: the path below which its program believes to be seen, without a slash at the end:
+        `prefix`, or b"" if it was started to have a host of its own.
     :ivar address: where it listens; None unless it is ready.
     :ivar strip_path: whether `prefix` is cut off before a request goes on.
     :ivar headers: fields of every request that goes on; what a visitor sends under their names
@@ -37,6 +39,7 @@ class Entrance:
     owner: Owner
     prefix: bytes
     home: bytes
+    base: bytes
     address: Address | None
     strip_path: bool
     moment: Moment

@@ -50,7 +50,12 @@ class Session:
 
     def __init__(self, launch_as: Launch, engine: Engine, around: Surroundings) -> None:
         now = around.clock.seconds()
-        self.standing = Standing(launch_as=launch_as, usage=Usage(around.clock), since=now)
+        self.standing = Standing(
+            launch_as=launch_as,
+            usage=Usage(around.clock),
+            since=now,
+            path=f"{around.prefix}/session/{launch_as.session_id}",
+        )
         self.engine = engine
         self.occupies = False
         self.leaving = False

@@ -14,7 +14,7 @@ from giestack.spawner.admission import Limits
 from giestack.spawner.catalogue import Catalogue, need_of
 from giestack.spawner.culler import Culler
 from giestack.spawner.durations import Durations
-from giestack.spawner.engine import Circumstances, Ended, Engine, Found, Launch, Stats
+from giestack.spawner.engine import Circumstances, Ended, Engine, Found, Launch, Stats, base_url_of
 from giestack.spawner.entrance import Entrance
 from giestack.spawner.history import History
 from giestack.spawner.hooks import Hooks
@@ -73,9 +73,11 @@ class Spawner:
         audit: Audit,
         api_key: KeyOf,
         new_id: Callable[[], str],
+        own_hosts: bool = False,
     ) -> None:
         """
         :param prefix: that of giestack's own pages.
+        :param own_hosts: whether each session has a host of its own.
         :param new_id: makes session ids: lower-case letters and digits, hard to guess.
         """
         self.durations = Durations()
@@ -86,6 +88,7 @@ class Spawner:
         self._questions = {engine.name: self._ask_of(engine) for engine in engines}
         self._unopened = {engine.name for engine in engines}
         self._prefix = prefix
+        self._own_hosts = own_hosts
         self._new_id = new_id
         self._audit = audit
         self._galaxy_url = ""
@@ -98,6 +101,7 @@ class Spawner:
         self._ticker.clock = clock
         self._opening: Deferred[list[None]] = succeed([])
         self._around = Surroundings(
+            prefix=prefix,
             clock=clock,
             queue=self._queue,
             hooks=hooks,
@@ -237,7 +241,7 @@ class Spawner:
             profile=wanted,
             name=name,
             options=picked,
-            base_url=f"{self._prefix}/session/{session_id}/",
+            base_url=base_url_of(self._prefix, session_id, self._own_hosts),
             galaxy_url=self._galaxy_url,
             circumstances=circumstances,
             created=self._clock.seconds(),

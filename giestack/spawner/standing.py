@@ -28,6 +28,7 @@ class Standing:
     :ivar launch_as: what is started.
     :ivar usage: when it was used last.
     :ivar since: the last change of the state.
+    :ivar path: ``{prefix}/session/ID``, from where visitors find it.
     :ivar message: what its engine says, "" where the state says enough.
     :ivar percent: how far its engine has come with the image.
     :ivar eta: seconds until its engine has the image, where it can tell.
@@ -42,6 +43,7 @@ class Standing:
     launch_as: Launch
     usage: Usage
     since: float
+    path: str
     state: State = "queued"
     message: str = ""
     percent: float | None = None
@@ -66,13 +68,13 @@ class Standing:
         self.state = state
 
     @property
-    def prefix(self) -> str:
-        """The path below which visitors see it, without a slash at the end."""
+    def base(self) -> str:
+        """The path below which it was told that visitors see it, without a slash at the end."""
         return self.launch_as.base_url.rstrip("/")
 
     def path_there(self, path: str) -> str:
         """The path under which the server itself knows a path of its own."""
-        return path if self.launch_as.profile.strip_path else self.prefix + path
+        return path if self.launch_as.profile.strip_path else self.base + path
 
     @property
     def end(self) -> float | None:
@@ -115,7 +117,7 @@ class Standing:
 
     def entrance(self, moment: Moment) -> Entrance:
         """Make the way in at this moment."""
-        prefix = self.prefix.encode()
+        prefix = self.path.encode()
         profile = self.launch_as.profile
         address = self.address if self.ready is not None else None
         headers: Headers = ()
@@ -129,6 +131,7 @@ class Standing:
             owner=self.launch_as.owner,
             prefix=prefix,
             home=prefix + profile.path.encode(),
+            base=self.base.encode(),
             address=address,
             strip_path=profile.strip_path,
             moment=moment,
@@ -147,7 +150,7 @@ class Standing:
             profile=profile,
             name=launch_as.name,
             owner=launch_as.owner,
-            path=self.prefix + profile.path,
+            path=self.path + profile.path,
             engine=engine,
             note=note,
             created=_datetime(launch_as.created),

@@ -59,6 +59,7 @@ class WaitForRoom(Protocol):
 class Surroundings:
     """What all sessions share.
 
+    :ivar prefix: that of giestack's own pages.
     :ivar durations: seconds by step.
     :ivar count: to be called with a profile and what came of a session of it.
     :ivar room_changed: to be called when a session has ceased to take up room.
@@ -66,6 +67,7 @@ class Surroundings:
     """
 
     clock: IReactorTime
+    prefix: str
     queue: WaitForRoom
     hooks: Hooks
     wait_until_ready: WaitUntilReady

@@ -207,6 +207,35 @@ class HostEntryPointTests(SynchronousTestCase):
         self.assertEqual(place, HostEntryPoint(None, False))
 
 
+class SessionHostTests(SynchronousTestCase):
+    DOMAIN = "session.example.net"
+
+    def test_the_id_is_the_first_label(self):
+        table = a_table(session_domain=self.DOMAIN, domains=(DOMAIN,))
+        for path in (b"/", b"/lab", b"/giestack/", b"/giestack/session/x/", b"/giestack/tickets"):
+            place = table.locate(b"s1.session.example.net", path)
+            self.assertEqual(place, SpawnedSession("s1", path, True))
+        self.assertEqual(
+            table.locate(b"s1.session.example.net.", b"/giestack/ticket"),
+            SpawnedSession("s1", b"/giestack/ticket", True, True),
+        )
+
+    def test_a_deeper_host_is_nobodys(self):
+        for domains in ((), ("*",)):
+            table = a_table(session_domain=self.DOMAIN, domains=domains)
+            for host in (b"a.s1", b"3r3tktmrlsiv6-ca0068bfc0ac.ep", b"s1.", b"\xff."):
+                place = table.locate(host + b".session.example.net", b"/")
+                self.assertEqual(place, SpawnedSession("", b"/", True))
+
+    def test_other_hosts(self):
+        table = a_table(session_domain=self.DOMAIN)
+        for host in (b"session.example.net", b"s1session.example.net", b"s1.example.net", FRONT):
+            self.assertEqual(table.locate(host, b"/giestack/x"), OwnPage(b"/x"))
+        self.assertEqual(a_table().locate(b"s1.session.example.net", b"/"), Nowhere())
+        with self.assertRaises(ValueError):
+            a_table(session_domain="a b")
+
+
 class OwnTests(SynchronousTestCase):
     def at(self, path, **prefixes):
         return a_table(**prefixes).locate(FRONT, path)

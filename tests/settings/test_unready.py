@@ -58,7 +58,6 @@ class SpawnerTests(SynchronousTestCase):
 
     def test_keys_that_are_not_there(self) -> None:
         for keys, path, words in (
-            ("domain: s.example.org", "domain", "no hosts for sessions"),
             ("gie_plugins_directory: /g", "gie_plugins_directory", "no profiles of GIE"),
             ("images: {per_user: 1}", "images", "no images saved"),
         ):

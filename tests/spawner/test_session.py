@@ -60,7 +60,18 @@ class StartTests(SessionCase):
         self.assertEqual(entrance.address, session.address)
         self.assertEqual(entrance.prefix, b"/giestack/session/s1")
         self.assertEqual(entrance.home, b"/giestack/session/s1/lab")
+        self.assertEqual(entrance.base, entrance.prefix)
         self.assertIs(self.spawner.entrance(session_id), entrance)
+
+    def test_with_a_host_of_its_own_it_has_all_paths_of_it(self) -> None:
+        world = World(own_hosts=True)
+        session_id = world.start()
+        self.assertEqual([path for _, path in world.probed], ["/api"])
+        view = world.view(session_id)
+        self.assertEqual(view.path, "/giestack/session/s1/lab")
+        entrance = world.spawner.entrance(session_id)
+        assert entrance is not None
+        self.assertEqual((entrance.prefix, entrance.base), (b"/giestack/session/s1", b""))
 
     def test_the_server_is_asked_below_its_own_base(self) -> None:
         self.world.start()

@@ -24,7 +24,9 @@ class StandingTests(SynchronousTestCase):
         launch = Launch(
             session_id="abc", owner=ALICE, profile=LAB, name="work", base_url="/gs/session/abc/"
         )
-        self.standing = Standing(launch_as=launch, usage=Usage(self.clock), since=5000)
+        self.standing = Standing(
+            launch_as=launch, usage=Usage(self.clock), since=5000, path="/gs/session/abc"
+        )
 
     def test_in_the_queue(self) -> None:
         moment = self.standing.moment(Waiting(3), None, None)

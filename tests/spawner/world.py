@@ -49,6 +49,7 @@ class World:
         settings: SpawnerSettings = SETTINGS,
         hooks: Sequence[Hook] = (),
         opened: bool = True,
+        own_hosts: bool = False,
     ) -> None:
         self.clock = Clock()
         self.clock.advance(1_700_000_000)
@@ -69,6 +70,7 @@ class World:
             audit=self._note,
             api_key=self._api_key,
             new_id=lambda: f"s{next(numbers)}",
+            own_hosts=own_hosts,
         )
         self.spawner.configure(settings, "https://galaxy.example.org/")
         if opened:

@@ -18,7 +18,7 @@ from giestack.spawner.docker.labels import Names
 from giestack.spawner.docker.making import Making
 from giestack.spawner.docker.slots import shape_of, slot_launch
 from giestack.spawner.docker.wishes import Wish, Wishes
-from giestack.spawner.engine import EngineError, Launch, Progress
+from giestack.spawner.engine import EngineError, Launch, Progress, base_url_of
 from giestack.spawner.readiness import NotReady
 from giestack.spawner.surroundings import WaitUntilReady
 
@@ -40,6 +40,7 @@ class PoolSurroundings:
     """What a pool is given.
 
     :ivar prefix: that of giestack's own pages.
+    :ivar own_hosts: whether each session has a host of its own.
     :ivar galaxy_url: tells it, with a slash at the end, or "".
     :ivar wait_until_ready: returns when a program answers.
     :ivar starting: whether a session is being started just now, which goes first.
@@ -55,6 +56,7 @@ class PoolSurroundings:
     busy: Callable[[], bool]
     new_id: Callable[[], str]
     hidden: Sequence[str] = field(default=())
+    own_hosts: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -217,7 +219,7 @@ class Pool:
 
     def _begin(self, wish: Wish) -> None:
         session_id = self._around.new_id()
-        base_url = f"{self._around.prefix}/session/{session_id}/"
+        base_url = base_url_of(self._around.prefix, session_id, self._around.own_hosts)
         launch = slot_launch(wish.profile, session_id, base_url, self._around.galaxy_url())
         slot = self._slots[session_id] = _Slot(launch, wish.substance)
         slot.work = Deferred.fromCoroutine(self._make(slot))
