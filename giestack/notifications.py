@@ -17,6 +17,7 @@ from threading import Event, Thread
 from typing import Any
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 POOLED = (
     "notifications do not pass here, as with PgBouncer in transaction mode; connect past it, or in "
@@ -78,7 +79,7 @@ class Listener:
         while not self._ended.is_set():
             try:
                 connection = self._connected()
-            except (self._error, OSError):
+            except (self._error, SQLAlchemyError, OSError):
                 # Whoever looks at the tables says what is wrong.
                 self._ended.wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)

@@ -47,8 +47,10 @@ class PostgresGalaxyMap:
         self.url = server.url(self.name)
 
     def connect(self) -> psycopg.Connection[Row]:
-        """A connection that commits each statement."""
-        return self._server.connect(self.name)
+        """A connection that commits each statement; the end of the server loses nothing."""
+        connection = self._server.connect(self.name)
+        connection.execute("SET synchronous_commit = on")
+        return connection
 
     def execute(self, statement: str) -> None:
         """Have some statements executed."""
