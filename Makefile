@@ -2,7 +2,8 @@
 
 python := .venv/bin/python
 neighbours := postgresql chromium-headless-shell docker.io iptables iproute2 busybox-static podman \
-  runc containernetworking-plugins docker-registry mmdebstrap nodejs node-ws systemd
+  runc containernetworking-plugins docker-registry mmdebstrap nodejs node-ws systemd \
+  nginx apache2-bin haproxy caddy
 galaxys_neighbours := postgresql docker.io iptables iproute2 busybox-static
 
 .PHONY: demo demo-image test test-galaxy bench bench-sessions bench-spawners bench-chat soak fuzz lint clean
@@ -17,7 +18,7 @@ demo-image:  ## JupyterLab's image for Docker, made of Debian and PyPI packages;
 	  $(if $(TAG),--tag "$(TAG)") $(if $(PACKAGES),--packages "$(PACKAGES)") $(if $(FORCE),--force)
 
 test:  ## all tests, with the real neighbours
-	@tools/prepare.sh --packages "$(neighbours)" --extras "demo,test"
+	@tools/prepare.sh --packages "$(neighbours)" --extras "demo,test" --no-services
 	@tools/test.sh
 
 test-galaxy:  ## with a Galaxy that runs, from PyPI; 2 minutes more the first time, 900 MB

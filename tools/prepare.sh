@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # Sets up what a make target needs, and says what it installs. Quick when all is there.
 #
-#   tools/prepare.sh [--packages "DEBIAN PACKAGES"] [--extras "EXTRA,EXTRA"]
+#   tools/prepare.sh [--packages "DEBIAN PACKAGES"] [--extras "EXTRA,EXTRA"] [--no-services]
 #
 # Python packages go into .venv; Debian packages are installed only by root, else named.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages="" extras="postgres"
+packages="" extras="postgres" services=yes
 while [ $# -gt 0 ]; do
   case "$1" in
     --packages) packages="$2"; shift 2 ;;
     --extras) extras="$extras,$2"; shift 2 ;;
+    --no-services) services=no; shift ;;
     *) echo "prepare: unknown option $1" >&2; exit 2 ;;
   esac
 done
@@ -20,8 +21,14 @@ say() { echo "==> $*"; }
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 
+policy=/usr/sbin/policy-rc.d
 install_packages() {
   export DEBIAN_FRONTEND=noninteractive
+  # Tests start what they need themselves: no service of a new package is to run, or take a port.
+  if [ "$services" = no ] && [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy
+    trap 'rm -f $policy' EXIT
+  fi
   apt-get update -q >/dev/null
   apt-get install -y -q --no-install-recommends "$@" >/dev/null
 }
