@@ -37,6 +37,9 @@ _LONGEST_SAID = 300
 _SAID_CREDENTIALS = re.compile(r"//[^/\s]*@")
 _SAID_PASSWORD = re.compile(r"\bpassword\s*=\s*\S+", re.I)
 
+_OLDER = (b"access", b"interactivetoolentrypoint")
+_OLDER_KEY = rb"(?:[0-9a-f]{16}){1,2}"
+
 # What Galaxy puts behind KEY-TOKEN, with short and with long names.
 _GALAXYS = (b"ep.", b"interactivetoolentrypoint.")
 
@@ -67,11 +70,11 @@ def _mask_parameters(text: bytes) -> bytes:
     return b"".join(parts) + text[done:] if parts else text
 
 
-def _below(parts: Sequence[bytes]) -> re.Pattern[bytes]:
+def _below(parts: Sequence[bytes], key: bytes = _SEGMENT) -> re.Pattern[bytes]:
     """What matches ``prefix/KEY/TOKEN``; all but the token is its first group."""
     some = _SLASH + b"+"
     before = some.join(map(re.escape, parts))
-    return re.compile(b"(%b%b%b%b)%b" % (before, some, _SEGMENT, some, _SEGMENT), re.I)
+    return re.compile(b"(%b%b%b%b)%b" % (before, some, key, some, _SEGMENT), re.I)
 
 
 def _named(names: Sequence[bytes]) -> re.Pattern[bytes]:
@@ -96,10 +99,14 @@ class Masking:
     def __init__(self, prefix: str, domains: Iterable[str] = ()) -> None:
         names = [name.lower().encode() for name in domains]
         parts = [part.lower().encode() for part in prefix.split("/") if part]
-        self._path = _below(parts)
         self._host = _named(names)
         # The long patterns are tried only where these stand in the text.
-        self._path_mark = max(parts, key=len, default=b"")
+        self._paths = [(max(parts, key=len), _below(parts))] if parts else []
+        *base, last = parts or [b""]
+        if base and last == b"ep":
+            # Addresses of Galaxy 23.1 and before; see `giestack.routing.table.RouteTable`.
+            mark = max(base, key=len)
+            self._paths += [(mark, _below([*base, *_OLDER])), (mark, _below(base, _OLDER_KEY))]
         self._host_marks = [b"." + name for name in names] + [b"." + name for name in _GALAXYS]
         if b"*" in names:
             self._host_marks = [b"-"]
@@ -122,8 +129,9 @@ class Masking:
 
     def _masked(self, text: bytes) -> bytes:
         low = text.lower()
-        if self._path_mark and self._path_mark in low:
-            text = self._path.sub(rb"\1-", text)
+        for mark, pattern in self._paths:
+            if mark in low:
+                text = pattern.sub(rb"\1-", text)
         if b"-" in low and any(mark in low for mark in self._host_marks):
             text = self._host.sub(rb"\1-", text)
         if b"@" in low or b"40" in low:

@@ -43,6 +43,8 @@ _NO_ENTRY_POINTS: Mapping[bytes, EntryPoint] = MappingProxyType({})
 _NO_ENVIRONMENTS: BySession = MappingProxyType({})
 _UNKNOWN = UnknownEntryPoint()
 _NOWHERE = Nowhere()
+_OLDER = b"/access/interactivetoolentrypoint/"
+_OLDER_KEY = re.compile(rb"(?:[0-9a-f]{16}){1,2}")
 _TOOL_LABELS = frozenset({b"ep", b"interactivetoolentrypoint"})
 
 
@@ -105,6 +107,7 @@ class RouteTable:
         "_gie_length",
         "_gie_start",
         "_names",
+        "_older_starts",
         "_own_length",
         "_own_start",
         "_routes_by_cookie",
@@ -169,6 +172,8 @@ class RouteTable:
         self._ticket = own + b"/ticket"
         self._tools_start = (tools + b"/",) if tools else ()
         self._tools_length = len(tools)
+        base = tools.removesuffix(b"/ep")
+        self._older_starts = (base + _OLDER, base + b"/") if base not in (tools, b"") else ()
         self._gie_start = (gie + b"/",) if gie else ()
         self._gie_length = len(gie)
         exact: dict[bytes, Place] = {}
@@ -273,7 +278,7 @@ class RouteTable:
         if path.startswith(self._own_start):
             return self._own(path)
         if path.startswith(self._tools_start):
-            return self._by_path(path)
+            return self._by_path(path, self._tools_length + 1)
         if (exact := self._exact.get(path)) is not None:
             return exact
         for length in self._service_lengths:
@@ -281,6 +286,10 @@ class RouteTable:
                 service = self._services.get(path[:length])
                 if service is not None:
                     return _service_place(service, path)
+        if path.startswith(self._older_starts):
+            place = self._by_older_path(path)
+            if place is not None:
+                return place
         if not self._routes_by_cookie:
             return _NOWHERE
         if path.startswith(self._gie_start) or path + b"/" in self._gie_start:
@@ -324,8 +333,22 @@ class RouteTable:
             return chat_place(rest[5:])
         return OwnPage(rest)
 
-    def _by_path(self, path: bytes) -> Place:
-        start = self._tools_length + 1
+    def _by_older_path(self, path: bytes) -> Place | None:
+        """An address of a tool as Galaxy 23.1 and before handed it out.
+
+        ``…/access/interactivetoolentrypoint/KEY/TOKEN``, or ``…/KEY/TOKEN`` with its option
+        ``interactivetools_shorten_url``, where others stood below ``…/ep``.
+        """
+        for start in self._older_starts:
+            if path.startswith(start):
+                place = self._by_path(path, len(start))
+                if isinstance(place, PathEntryPoint):
+                    key = place.prefix[len(start) :].partition(b"/")[0]
+                    return place if _OLDER_KEY.fullmatch(key) else None
+        return None
+
+    def _by_path(self, path: bytes, start: int) -> Place:
+        """What KEY/TOKEN is that begin at an index of the path."""
         slash = path.find(b"/", start)
         if slash < 0:
             return _UNKNOWN

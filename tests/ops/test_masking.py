@@ -45,6 +45,20 @@ class PathTests(SynchronousTestCase):
             self.assertNotIn(TOKEN, masked)
             self.assertIn(KEY, masked)
 
+    def test_addresses_of_older_galaxys(self):
+        base, key, token = b"/galaxy/interactivetool", b"f6c98f95c62e6f82", b"0123456789"
+        for start in (base + b"/access/interactivetoolentrypoint/", base + b"/"):
+            self.assertEqual(mask(start + key + b"/" + token + b"/a"), start + key + b"/-/a")
+            for text in (
+                b"https://galaxy.example.org" + start + key + b"/" + token,
+                b"/x?next=" + encoded(start + key + b"/" + token + b"/a", 2),
+                start.replace(b"tool/", b"tool%2F").upper() + key + b"//" + token,
+                start.replace(b"inter", b"%69nter") + key + b"/" + token,
+            ):
+                self.assertNotIn(token, mask(text))
+        for text in (base + b"/giestack/login/x", base + b"/ep"):
+            self.assertEqual(mask(text), text)
+
     def test_needless_encoding_hides_nothing(self):
         for text in (
             PATH.replace(b"interactive", b"%69nteractive"),

@@ -142,6 +142,54 @@ class PathEntryPointTests(SynchronousTestCase):
         self.assertEqual(compared, [b"wrong", b"wrong"])
 
 
+class OlderPathTests(SynchronousTestCase):
+    """Addresses as Galaxy 23.1 and before handed them out."""
+
+    KEY, TOKEN = "f6c98f95c62e6f82", "0123456789abcdef" * 2
+
+    def table(self, prefixes, token):
+        table = RouteTable(prefixes, [Service(b"/interactivetool/apollo", Address("h", 1))])
+        rows = [EntryPoint(key, "t", token, Address("h", 1)) for key in (self.KEY, "3r3tktmrlsiv6")]
+        table.replace("map", by_key(rows))
+        return table
+
+    def test_the_long_and_the_short_form(self):
+        for prefix, base in (
+            ("/interactivetool/ep", "/interactivetool"),
+            ("/galaxy/it/ep", "/galaxy/it"),
+        ):
+            for token in (self.TOKEN, self.TOKEN[:10]):
+                table = self.table(Prefixes(interactivetools=prefix), token)
+                for form in ("/access/interactivetoolentrypoint/", "/", "/ep/"):
+                    path = f"{base}{form}{self.KEY}/{token}".encode()
+                    place = table.locate(b"h", path + b"/lab%2Fx")
+                    assert isinstance(place, PathEntryPoint)
+                    self.assertEqual((place.rest, place.prefix), (b"/lab%2Fx", path))
+
+    def test_a_token_is_never_shorter_than_the_maps(self):
+        # A tool from before interactivetools_shorten_url was on has its whole token in the map.
+        table = self.table(Prefixes(), self.TOKEN)
+        for form in ("/access/interactivetoolentrypoint/", "/", "/ep/"):
+            for token in (self.TOKEN[:10], self.TOKEN[:31], ""):
+                path = f"/interactivetool{form}{self.KEY}/{token}/".encode()
+                self.assertNotIsInstance(table.locate(b"h", path), PathEntryPoint)
+
+    def test_only_keys_of_those_galaxys(self):
+        table = self.table(Prefixes(), self.TOKEN)
+        for form in ("/access/interactivetoolentrypoint/", "/"):
+            path = f"/interactivetool{form}3r3tktmrlsiv6/{self.TOKEN}/".encode()
+            self.assertIsInstance(table.locate(b"h", path), Nowhere)
+
+    def test_what_else_is_there_stays(self):
+        table = self.table(Prefixes(), self.TOKEN)
+        self.assertIsInstance(table.locate(b"h", b"/interactivetool/apollo/x/y"), ServicePlace)
+        self.assertIsInstance(table.locate(b"h", b"/interactivetool/giestack/login"), OwnPage)
+        for prefix in ("/it", "/ep", ""):
+            other = self.table(Prefixes(interactivetools=prefix), self.TOKEN)
+            path = f"/interactivetool/{self.KEY}/{self.TOKEN}/".encode()
+            self.assertIsInstance(other.locate(b"h", path), Nowhere)
+
+
 class HostEntryPointTests(SynchronousTestCase):
     def at(self, host, path=b"/lab", domains=(DOMAIN,), **prefixes):
         return a_table(domains=domains, **prefixes).locate(host, path)
