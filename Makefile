@@ -3,7 +3,8 @@
 python := .venv/bin/python
 neighbours := postgresql chromium-headless-shell docker.io iptables iproute2 busybox-static podman \
   runc containernetworking-plugins docker-registry mmdebstrap nodejs node-ws systemd \
-  nginx apache2-bin haproxy caddy
+  nginx apache2-bin haproxy caddy g++ make libsqlite3-dev \
+  $(shell command -v npm >/dev/null || echo npm)
 galaxys_neighbours := postgresql docker.io iptables iproute2 busybox-static
 
 .PHONY: demo demo-image test test-galaxy bench bench-sessions bench-spawners bench-chat soak fuzz lint clean
@@ -19,6 +20,7 @@ demo-image:  ## JupyterLab's image for Docker, made of Debian and PyPI packages;
 
 test:  ## all tests, with the real neighbours
 	@tools/prepare.sh --packages "$(neighbours)" --extras "demo,test" --no-services
+	@$(python) -m tests.neighbours.gx_it_proxy
 	@tools/test.sh
 
 test-galaxy:  ## with a Galaxy that runs, from PyPI; 2 minutes more the first time, 900 MB
@@ -33,7 +35,7 @@ lint:  ## style and types
 	@.venv/bin/mypy
 
 bench:  ## CPU per request beside other proxies, in one interleaved run
-	@tools/prepare.sh --packages "nginx wrk g++ make $(shell command -v npm >/dev/null || echo npm)"
+	@tools/prepare.sh --packages "nginx wrk g++ make libsqlite3-dev $(shell command -v npm >/dev/null || echo npm)"
 	@$(python) -m bench.proxies
 
 bench-sessions:  ## from the click to JupyterLab beside a bare start; answers while twenty start

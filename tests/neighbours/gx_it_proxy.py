@@ -1,9 +1,11 @@
 """The real gx-it-proxy, from npm; ``python -m tests.neighbours.gx_it_proxy`` installs it."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench.node_packages import GX_IT_PROXY, install
+from bench.processes import Failed
 from tests.neighbours.galaxy import PREFIX, new_folder
 from tests.neighbours.program import CleanUp, Program, free_port
 
@@ -35,4 +37,7 @@ class GxItProxy:
 
 
 if __name__ == "__main__":
-    install(GX_IT_PROXY)
+    try:
+        install(GX_IT_PROXY)
+    except Failed as failure:
+        sys.exit(f"gx-it-proxy: {failure}")
