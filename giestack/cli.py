@@ -57,7 +57,28 @@ def _parser() -> ArgumentParser:
     )
     create.add_argument("--print", action="store_true", help="only print the SQL")
     create.set_defaults(run=_create_map)
+
+    doctor = commands.add_parser("doctor", help="look at everything, and say what would help")
+    _doctor_options(doctor)
+    doctor.set_defaults(run=_doctor)
     return parser
+
+
+def _doctor_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", help="default: as for the service")
+    parser.add_argument(
+        "--galaxy-config",
+        metavar="FILE",
+        help="Galaxy's galaxy.yml or galaxy.ini, as for the service; alone: without a giestack.yml",
+    )
+    parser.add_argument("--url", metavar="FRONT", help="look at the front, from outside, too")
+    parser.add_argument(
+        "--cookie",
+        metavar="-",
+        choices=["-"],
+        help="read the value of a cookie galaxysession from standard input, and compare",
+    )
+    parser.add_argument("--json", action="store_true", help="a list of findings, for programs")
 
 
 def _check_config(options: Namespace, environ: Mapping[str, str], cwd: Path) -> int:
@@ -130,3 +151,10 @@ def _whoami(options: Namespace, environ: Mapping[str, str], cwd: Path) -> int:
     for line in lines:
         print(line)
     return 1 if lines[-1].startswith(_NO) else 0
+
+
+def _doctor(options: Namespace, environ: Mapping[str, str], cwd: Path) -> int:
+    # Late: the other commands need little of what it looks with.
+    from giestack.doctor_command import run
+
+    return run(options, environ, cwd)

@@ -31,6 +31,14 @@ ROOMS: dict[str, set[str]] = {
     "giestack.chat": {"giestack.database", "giestack.notifications"},
     "giestack.spawner": {"giestack.settings.spawner_schema", "giestack.docker"},
     "giestack.ops": {"giestack.proxy"},
+    "giestack.doctor": {
+        "giestack.database",
+        "giestack.docker.location",
+        "giestack.identity",
+        "giestack.probe",
+        "giestack.routing",
+        "giestack.settings",
+    },
     "giestack.site": {
         "giestack.proxy",
         "giestack.routing",
@@ -125,6 +133,7 @@ WIRING = (
     "giestack.demo_assembly",
     "giestack.cli",
     "giestack.chat_command",
+    "giestack.doctor_command",
     "giestack.proxy_command",
 )
 

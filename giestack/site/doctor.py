@@ -51,6 +51,7 @@ def arrival(seen: Seen, method: bytes, target: bytes, fields: Fields) -> Mapping
     """How a request has arrived, as a value for JSON; ``fields`` are those of its head."""
     names = [name.decode("latin-1").lower() for name, _ in fields]
     cookies = [value for name, value in fields if name.lower() == b"cookie"]
+    claims = [value for name, value in fields if name.lower() == b"x-forwarded-for"]
     upgrade = {value.strip().lower() for name, value in fields if name.lower() == b"upgrade"}
     return {
         "giestack": "seen",
@@ -63,6 +64,7 @@ def arrival(seen: Seen, method: bytes, target: bytes, fields: Fields) -> Mapping
         "peer": seen.forwarded_for.rpartition(b",")[2].strip().decode("latin-1"),
         "by_front": seen.by_front,
         "told": sorted({word for name, word in _TOLD.items() if name in names}),
+        "hops": sum(len(claim.split(b",")) for claim in claims),
         "cookies": sum(1 for line in cookies for pair in line.split(b";") if b"=" in pair),
         "upgrade": b"websocket" in upgrade,
     }

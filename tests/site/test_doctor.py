@@ -57,6 +57,7 @@ class SeenTests(DoctorCase):
             (b"Cookie", b"a=1; b=2"),
             (b"X-Forwarded-Proto", b"https"),
             (b"X-Real-IP", b"192.0.2.7"),
+            (b"X-Forwarded-For", b"192.0.2.1, 192.0.2.7"),
         ]
         said = ask(self.site, b"/doctor/seen/a%2Fb?x=%2F", headers=fields, seen=seen)
         self.assertEqual(said.status, 200)
@@ -72,7 +73,8 @@ class SeenTests(DoctorCase):
                 "address": "192.0.2.7",
                 "peer": "127.0.0.1",
                 "by_front": True,
-                "told": ["proto", "real_ip"],
+                "told": ["for", "proto", "real_ip"],
+                "hops": 2,
                 "cookies": 2,
                 "upgrade": False,
             },

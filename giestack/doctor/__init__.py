@@ -1,0 +1,1 @@
+"""``giestack doctor``: looks at a deployment from all sides, and says what would help."""
