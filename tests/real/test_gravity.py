@@ -16,6 +16,7 @@ from tests.neighbours.program import PATIENCE
 ETC = Path(__file__).parents[2] / "etc"
 SAMPLES = ETC / "gravity"
 UNIT = (SAMPLES / "giestack-proxy.service").read_text()
+GRAVITYS = "galaxy-gx-it-proxy.service"
 DROP_IN = "galaxy-gx-it-proxy.service.d/giestack.conf"
 EVERYTHING = {
     "ip": "127.0.0.1",
@@ -34,14 +35,23 @@ EVERYTHING = {
 }
 
 
+PROGRAMS = ("npx", "giestack-proxy")
+_MADE: dict[tuple[str, str], str] = {}
+
+
+def made(test, process_manager, told):
+    """What Gravity makes for these keys of ``gx_it_proxy``; once, for it takes its time."""
+    key = (process_manager, repr(told))
+    if key not in _MADE:
+        _MADE[key] = Gravity(test).update(process_manager, told)
+    return _MADE[key]
+
+
 def arguments(command):
     """What stands behind the name of the program, or of the package, in a command line."""
     words = shlex.split(command)
     program = next(n for n, word in enumerate(words) if word.rpartition("/")[2] in PROGRAMS)
     return words[program + (2 if words[program].endswith("npx") else 1) :]
-
-
-PROGRAMS = ("npx", "giestack-proxy")
 
 
 def verified(folder, name):
@@ -59,17 +69,14 @@ def verified(folder, name):
 
 
 class UnitTests(SynchronousTestCase):
-    def setUp(self):
-        self.gravity = Gravity(self)
-
     def test_our_unit_has_all_that_gravity_can_write(self):
-        theirs, ours = options_of(self.gravity.update("systemd", EVERYTHING)), options_of(UNIT)
+        theirs, ours = options_of(made(self, "systemd", EVERYTHING)), options_of(UNIT)
         self.assertEqual(theirs["MemoryMax"], ["2G"])
         # cgroup v1's, which systemd ignores since 2021.
         self.assertEqual(theirs.keys() - ours.keys(), {"BlockIOAccounting"})
 
     def test_our_unit_is_as_gravitys_where_nothing_is_told(self):
-        theirs, ours = options_of(self.gravity.update("systemd", {})), options_of(UNIT)
+        theirs, ours = options_of(made(self, "systemd", {})), options_of(UNIT)
         for name in (
             *("Type", "Restart", "TimeoutStartSec", "TimeoutStopSec", "After", "PartOf"),
             *("WantedBy", "MemoryAccounting", "CPUAccounting"),
@@ -82,9 +89,9 @@ class UnitTests(SynchronousTestCase):
 
     def test_what_gravity_tells_gx_it_proxy_is_understood(self):
         for told in ({}, EVERYTHING):
-            unit = options_of(self.gravity.update("systemd", told))
+            unit = options_of(made(self, "systemd", told))
             options = arguments(unit["ExecStart"][0])
-            ip, port, given = command_of(options, {}, self.gravity.folder)
+            ip, port, given = command_of(options, {}, new_folder(self))
             expected = ("127.0.0.1", 4003) if told else ("localhost", 4002)
             self.assertEqual((ip, port), expected)
             self.assertEqual("--reverseProxy" in given, bool(told))
@@ -92,28 +99,26 @@ class UnitTests(SynchronousTestCase):
 
     def test_the_drop_in(self):
         """systemd starts giestack; all that Gravity says of limits and times stays."""
-        unit = self.gravity.update("systemd", EVERYTHING)
+        unit = made(self, "systemd", EVERYTHING)
         sample = (SAMPLES / DROP_IN).read_text()
-        default = options_of(self.gravity.update("systemd", {}))["ExecStart"][0]
+        default = options_of(made(self, "systemd", {}))["ExecStart"][0]
         empty, command = options_of(sample)["ExecStart"]
         self.assertEqual(empty, "")
         self.assertEqual(arguments(command)[2:], arguments(default))
-        for name in ("UMask", "TimeoutStopSec", "MemoryMax", "Environment", "User"):
+        for name in ("UMask", "TimeoutStopSec", "MemoryMax", "Environment"):
             self.assertIn(name, options_of(unit))
             self.assertNotIn(name, options_of(sample))
-        drop_in = self.gravity.units / DROP_IN
+        folder = new_folder(self)
+        (folder / GRAVITYS).write_text(unit)
+        drop_in = folder / DROP_IN
         drop_in.parent.mkdir()
         drop_in.write_text(installed(SAMPLES / DROP_IN))
-        status, said = verified(self.gravity.units, "galaxy-gx-it-proxy.service")
+        status, said = verified(folder, GRAVITYS)
         self.assertEqual((status, said), (0, []))
         # What is wrong would be said.
         drop_in.write_text("[Service]\nExecStart=/bin/true\nBogus=1\n")
-        status, said = verified(self.gravity.units, "galaxy-gx-it-proxy.service")
+        status, said = verified(folder, GRAVITYS)
         self.assertIn("Bogus", " ".join(said))
-
-    def test_switched_off_gravity_keeps_the_place_free(self):
-        self.gravity.update("systemd", {})
-        self.assertEqual(self.gravity.update("systemd", {"enable": False}), "")
 
     def test_all_units_are_good(self):
         folder = new_folder(self)
@@ -128,9 +133,7 @@ class UnitTests(SynchronousTestCase):
 class ProgramTests(SynchronousTestCase):
     """The same for supervisor."""
 
-    def setUp(self):
-        self.gravity = Gravity(self)
-        self.sample = SAMPLES / "giestack-proxy.supervisor.conf"
+    sample = SAMPLES / "giestack-proxy.supervisor.conf"
 
     def read(self, text):
         parser = configparser.RawConfigParser(inline_comment_prefixes=(" ;",))
@@ -139,7 +142,7 @@ class ProgramTests(SynchronousTestCase):
         return dict(parser[section])
 
     def test_our_program_is_as_gravitys(self):
-        theirs = self.read(self.gravity.update("supervisor", {}))
+        theirs = self.read(made(self, "supervisor", {}))
         ours = self.read(self.sample.read_text())
         # They are for several processes of a kind.
         self.assertEqual(theirs.keys() - ours.keys(), {"numprocs_start", "process_name"})
@@ -150,9 +153,10 @@ class ProgramTests(SynchronousTestCase):
             self.assertEqual(ours[name], theirs[name], name)
         self.assertEqual(arguments(ours["command"])[2:], arguments(theirs["command"]))
 
-    def test_gravity_leaves_our_file_in_its_folder(self):
-        self.gravity.update("supervisor", {})
-        ours = self.gravity.programs / self.sample.name
+    def test_switched_off_gravity_makes_room_and_leaves_our_file_alone(self):
+        gravity = Gravity(self)
+        gravity.update("supervisor", {})
+        ours = gravity.programs / self.sample.name
         ours.write_text(self.sample.read_text())
-        self.assertEqual(self.gravity.update("supervisor", {"enable": False}), "")
+        self.assertEqual(gravity.update("supervisor", {"enable": False}), "")
         self.assertTrue(ours.exists())

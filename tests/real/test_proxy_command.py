@@ -9,7 +9,7 @@ from giestack.proxy_command import can_listen
 from tests.neighbours.backend import WEBSOCKET, Listener, Mirror, conversation, request
 from tests.neighbours.galaxy import ALICE, BOB, PATH_IN_HEADER, PLAIN, Galaxy, cookie, new_folder
 from tests.neighbours.giestack import TWISTD, ask
-from tests.neighbours.program import Program, free_port
+from tests.neighbours.program import Program, allowed, free_port
 from tests.neighbours.proxy_command import start_proxy, write_galaxy_yml
 
 TARGET = {"X-Interactive-Tool-Host": "127.0.0.1"}
@@ -46,7 +46,7 @@ class ServingTests(ProxyCommandCase):
         proxy.until(lambda: '" 200 ' in proxy.output, "a line for each request")
         self.assertNotIn(path, proxy.output)
         proxy.send(signal.SIGTERM)
-        self.assertEqual(proxy.wait(10), 0)
+        self.assertEqual(proxy.wait(allowed(10)), 0)
         self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_with_a_galaxy(self):
@@ -64,7 +64,7 @@ class ServingTests(ProxyCommandCase):
         backend.answer_websocket(backend.head())
         self.assertIn(b" 101 ", client.head())
         proxy.send(signal.SIGTERM)
-        self.assertEqual(proxy.wait(10), 0)
+        self.assertEqual(proxy.wait(allowed(10)), 0)
         self.assertNotIn("no configuration of Galaxy", proxy.output)
         self.assertNotIn('"GET ', proxy.output)
         self.assertEqual([one.name for one in self.folder.rglob("*")], ["config", "galaxy.yml"])
@@ -89,11 +89,11 @@ class LastWordsTests(ProxyCommandCase):
         [line] = [line for line in proxy.output.splitlines() if "warning" not in line]
         self.assertIn(f"cannot listen on tcp:{self.port}:interface=127.0.0.1", line)
 
-    def test_bad_values(self):
-        for options in (["--bogus"], ["--cookie=a=b"]):
-            proxy = self.start(*options)
-            self.assertEqual(proxy.wait(), 2)
-            self.assertIn("usage: giestack-proxy", proxy.output)
+    def test_a_bad_value(self):
+        proxy = self.start("--cookie=a=b")
+        self.assertEqual(proxy.wait(), 2)
+        self.assertIn("usage: giestack-proxy", proxy.output)
+        self.assertIn("argument --cookie: ", proxy.output)
 
     def test_a_bad_configuration_of_galaxy(self):
         write_galaxy_yml(self.folder, self.galaxy, session_duration="long")
@@ -126,7 +126,7 @@ class DropInTests(ProxyCommandCase):
         self.assertEqual(self.status(f"/it/here{rest}/lab", ALICE), 401)
         self.assertEqual(self.status(f"{path}/lab", **cookie_of_alice), 404)
         proxy.send(signal.SIGTERM)
-        self.assertEqual(proxy.wait(10), 0)
+        self.assertEqual(proxy.wait(allowed(10)), 0)
 
     def test_an_unknown_option(self):
         proxy = Program(self, [TWISTD, "-n", "giestack", "--bogus"], self.folder)

@@ -4,6 +4,7 @@ import os
 import signal
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from pwd import getpwuid
 
@@ -26,6 +27,14 @@ autostart       = true
 autorestart     = unexpected
 user            = GALAXY_USER
 startsecs       = 5
+redirect_stderr = true
+"""
+# The line that the same page has for a terminal, where Galaxy's own has --reverseProxy besides.
+NODE = """
+[program:node_main_js]
+command = {command} --ip 0.0.0.0 --port {port} --sessions GALAXY_ROOT/database/session_map.sqlite
+    --cookie galaxysession --verbose --reverseProxy
+directory = GALAXY_ROOT
 redirect_stderr = true
 """
 MAP = """
@@ -66,39 +75,47 @@ class SupervisorTests(SynchronousTestCase):
         return text
 
     def test_it_serves_comes_back_and_ends(self):
-        ports = {"galaxy_nodejs_proxy": free_port(), "giestack-proxy": free_port()}
-        documented = DOCUMENTED.format(command=self.command, port=ports["galaxy_nodejs_proxy"])
-        sample = SAMPLE.read_text().replace("--port 4002", f"--port {ports['giestack-proxy']}")
+        tools, *environments = names = "giestack-proxy", "galaxy_nodejs_proxy", "node_main_js"
+        ports = {name: free_port() for name in names}
+        sample = SAMPLE.read_text().replace("--port 4002", f"--port {ports[tools]}")
+        texts = [
+            text.format(command=self.command, port=ports[name])
+            for name, text in zip(environments, (DOCUMENTED, NODE), strict=True)
+        ]
         supervisor = Supervisor(
-            self, {"documented": self.here(documented), "sample": self.here(sample)}
+            self,
+            {name: self.here(text) for name, text in zip(names, (sample, *texts), strict=True)},
         )
 
         def tool(case):
-            return ask(ports["giestack-proxy"], f"{self.path}/lab", cookie=cookie(case)).status
+            return ask(ports[tools], f"{self.path}/lab", cookie=cookie(case)).status
 
-        def environment(case):
-            port = ports["galaxy_nodejs_proxy"]
-            return ask(port, "/gie_proxy/jupyter/tree", cookie=cookie(case)).status
+        def environment(name, case):
+            return ask(ports[name], "/gie_proxy/jupyter/tree", cookie=cookie(case)).status
 
-        def both_serve():
+        def all_serve():
             supervisor.program.until(lambda: tool(ALICE) == 200, "a tool")
-            supervisor.program.until(lambda: environment(ALICE) == 200, "an environment")
+            for name in environments:
+                supervisor.program.until(partial(serves, name), "an environment")
 
-        both_serve()
+        def serves(name):
+            return environment(name, ALICE) == 200
+
+        all_serve()
         # The tool is its owner's only, for there is a configuration of Galaxy.
-        self.assertEqual((tool(BOB), environment(BOB)), (403, 404))
+        self.assertEqual((tool(BOB), environment("node_main_js", BOB)), (403, 404))
         before = {name: supervisor.until(name, "RUNNING")["pid"] for name in ports}
         for pid in before.values():
             os.kill(pid, signal.SIGKILL)
         for name, pid in before.items():
             supervisor.until_another(name, pid)
-        both_serve()
+        all_serve()
         for name in ports:
             # It would be killed after that time, and have no exit status.
             supervisor.stop(name)
             info = supervisor.info(name)
             self.assertEqual((info["statename"], info["exitstatus"]), ("STOPPED", 0))
-        self.assertEqual(supervisor.program.output.count("terminated by SIGKILL"), 2)
+        self.assertEqual(supervisor.program.output.count("terminated by SIGKILL"), 3)
         self.assertNotIn("Traceback", (self.root / "giestack-proxy.log").read_text())
         # Nothing was written but supervisor's own log of it.
         files = {str(path.relative_to(self.root)) for path in self.root.rglob("*")}
