@@ -113,10 +113,10 @@ class Witness:
     :ivar arrived: the last request; None where none has come since it was set so.
     """
 
-    def __init__(self, test: CleanUp) -> None:
+    def __init__(self, test: CleanUp, port: int = 0) -> None:
         self.answer = OK
         self.arrived: Arrived | None = None
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.port: int = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
         threading.Thread(target=self._accept, daemon=True).start()
