@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +20,7 @@ from giestack.settings.files import load
 from giestack.settings.load import Loaded
 from giestack.settings.places import host
 from giestack.settings.problems import Problem, SettingsError, Wrong
-from giestack.settings.schema import GoApi
+from giestack.settings.schema import GoApi, Settings
 
 PLACES = ("config/galaxy.yml", "config/galaxy.ini", "galaxy.ini")
 """Where Galaxy's configuration is looked for, below the working folder."""
@@ -56,6 +56,27 @@ _OPTIONS_OF_KEYS = {
 _EPILOG = (
     f"Galaxy's configuration is looked for at {_LOOKED}. Without one, whoever knows the URL of a "
     "tool may use it."
+)
+
+_NO_GALAXY = f"no configuration of Galaxy (looked at {_LOOKED}), so nobody's login is checked"
+_OPEN_TOOLS = "interactive tools are open to whoever knows their URL, as with gx-it-proxy"
+_OPEN_ENVIRONMENTS = (
+    "environments of the older maps are open to whoever sends the cookie that the map names, also "
+    "after logging out"
+)
+_NO_URL = (
+    "is not known: only interactive tools by path can be reached, not those on hosts of their own. "
+    "Set galaxy_infrastructure_url in Galaxy's file to the address that people use"
+)
+_NO_MAP = (
+    "no --sessions, and no map in Galaxy's configuration: all requests get 404. gx-it-proxy would go "
+    "to any target that a request names. To have giestack as the far end of a double proxy, list "
+    "the targets as proxy.forward.allowed_targets in a giestack.yml and start twistd -n giestack "
+    "--config giestack.yml"
+)
+_NO_GO_API = (
+    "the Go proxy's API (dynamic_proxy: golang) is not here: it would keep its routes in a file. "
+    "Start twistd -n giestack --galaxy-config"
 )
 
 
@@ -173,38 +194,33 @@ def overrides(
 
 
 def proxy_alone(loaded: Loaded) -> Loaded:
-    """Say of a configuration what keeps people out, and what lets everybody in."""
+    """Leave out of a configuration what is not this command's, and say what follows from it."""
     settings = loaded.settings
+    proxy = replace(settings.proxy, go_api=GoApi())
+    others = ("chat", "spawner")
     warnings = [
         one
         for one in loaded.warnings
         if one.path not in ("proxy", "proxy.interactivetools_auth")
-        and one.path.partition(".")[0] not in ("chat", "spawner")
+        and one.path.partition(".")[0] not in others
     ]
+    return Loaded(
+        replace(settings, proxy=proxy, spawner=None, chat=None), (*warnings, *_said(settings))
+    )
+
+
+def _said(settings: Settings) -> Iterator[Problem]:
+    """What keeps people out, and what lets everybody in."""
+    proxy = settings.proxy
     if settings.galaxy.database_connection is None:
-        nobody = f"no configuration of Galaxy (looked at {_LOOKED}), so nobody's login is checked"
-        tools = "interactive tools are open to whoever knows their URL, as with gx-it-proxy"
-        old = (
-            "environments of the older maps are open to whoever sends the cookie that the map "
-            "names, also after logging out"
-        )
-        warnings += [Problem("", f"{nobody}: {tools}"), Problem("", f"{nobody}: {old}")]
-    if not settings.proxy.session_maps:
-        text = (
-            "no --sessions, and no map in Galaxy's configuration: all requests get 404. "
-            "gx-it-proxy would go to any target that a request names. To have giestack as the far "
-            "end of a double proxy, list the targets as proxy.forward.allowed_targets in a "
-            "giestack.yml and start twistd -n giestack --config giestack.yml"
-        )
-        warnings.append(Problem("", text))
-    if settings.proxy.go_api.api_key is not None:
-        text = (
-            "the Go proxy's API (dynamic_proxy: golang) is not here: it would keep its routes in a "
-            "file. Start twistd -n giestack --galaxy-config"
-        )
-        warnings.append(Problem("proxy.go_api", text))
-    proxy = replace(settings.proxy, go_api=GoApi())
-    return Loaded(replace(settings, proxy=proxy, spawner=None, chat=None), tuple(warnings))
+        yield Problem("", f"{_NO_GALAXY}: {_OPEN_TOOLS}")
+        yield Problem("", f"{_NO_GALAXY}: {_OPEN_ENVIRONMENTS}")
+    elif settings.galaxy.url is None and not proxy.interactivetools_domains:
+        yield Problem("galaxy.url", _NO_URL)
+    if not proxy.session_maps:
+        yield Problem("", _NO_MAP)
+    if proxy.go_api.api_key is not None:
+        yield Problem("proxy.go_api", _NO_GO_API)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -208,6 +208,11 @@ class SettingsTests(ProxyCommandCase):
         [found] = self.settings("--sessions=other.sqlite").proxy.session_maps
         self.assertEqual(found.path, self.cwd / "other.sqlite")
 
+    def test_galaxys_address_is_not_known(self) -> None:
+        self.write(GALAXYS.replace("galaxy_infrastructure_url", "brand"))
+        [line] = self.said()
+        self.assertTrue(line.startswith("galaxy.url: is not known: only interactive tools by"))
+
     def test_nothing_to_go_by_is_no_open_relay(self) -> None:
         for argv in ((), ("--forwardIP=10.0.0.7", "--forwardPort=80")):
             settings = self.settings(*argv)
