@@ -69,8 +69,8 @@ _NO_URL = (
     "Set galaxy_infrastructure_url in Galaxy's file to the address that people use"
 )
 _NO_MAP = (
-    "no --sessions, and no map in Galaxy's configuration: all requests get 404. gx-it-proxy would go "
-    "to any target that a request names. To have giestack as the far end of a double proxy, list "
+    "no --sessions, and no map in Galaxy's configuration: all requests get 404. gx-it-proxy would "
+    "go to any target that a request names. To have giestack as the far end of a double proxy, list "
     "the targets as proxy.forward.allowed_targets in a giestack.yml and start twistd -n giestack "
     "--config giestack.yml"
 )
