@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from giestack.address import Address
 from giestack.proxy.ask import Answer
+from giestack.settings.places import http_url, is_loopback
 from giestack.settings.schema import GalaxySettings
 from giestack.site.stopping import Outcome
 from giestack.visitor import Anonymous, Identity
@@ -71,9 +72,13 @@ class GalaxyApi:
         """Where it is asked: where visitors log in, else where its own jobs do.
 
         The first is where browsers send the cookie, too; the way to the second may be plain
-        HTTP across a network.
+        HTTP across a network. Where it is not, it is the better one for a site whose front logs
+        people in: Galaxy itself takes a session for its API without such a front's header.
         """
-        return self._galaxy.url or self._galaxy.galaxy_infrastructure_url
+        url, own = self._galaxy.url, self._galaxy.galaxy_infrastructure_url
+        if self._galaxy.use_remote_user and own is not None and _is_private(own):
+            return own
+        return url or own
 
     async def stop(self, key: str, visitor: Identity | Anonymous) -> Outcome:
         """Have the tool of an entry point stopped; see `giestack.site.stopping.AskGalaxy`."""
@@ -124,6 +129,12 @@ class GalaxyApi:
             url=url,
             said=f"says {said}" if answer.status else said,
         )
+
+
+def _is_private(url: str) -> bool:
+    """Whether nobody on the way to a URL can read along."""
+    parts = http_url(url, "a URL")
+    return parts.scheme == "https" or is_loopback(parts.host)
 
 
 def outcome_of(answer: Answer) -> Outcome:

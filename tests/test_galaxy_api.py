@@ -170,6 +170,22 @@ class GalaxyApiTests(TestCase):
         self.assertEqual(await self.stop(), "unavailable")
         self.assertEqual(len(self.fake.asked), 1)
 
+    async def test_a_site_whose_front_logs_people_in(self) -> None:
+        front, galaxy = "http://127.0.0.1:1/", f"http://localhost:{self.port}/"
+        for own, outcome in (
+            (galaxy, "stopping"),
+            ("http://galaxy.example.org/", "unavailable"),
+            (None, "unavailable"),
+        ):
+            self.settings = GalaxySettings(
+                url=front, galaxy_infrastructure_url=own, use_remote_user=True
+            )
+            self.assertEqual(await self.stop(), outcome, own)
+            self.assertEqual(self.api().url, own if outcome == "stopping" else front)
+        own = "https://galaxy.example.org/"
+        self.settings = replace(self.settings, galaxy_infrastructure_url=own)
+        self.assertEqual(self.api().url, own)
+
     async def test_no_address_at_all(self) -> None:
         self.settings = GalaxySettings()
         self.assertEqual(await self.stop(), "unavailable")

@@ -21,11 +21,13 @@ class Visitor:
     ``cookie`` is a session that the browser has already.
 
     :ivar set_cookie: the attributes of Galaxy's own cookie, as it was set last.
+    :ivar named: the header in which a front says who it is; empty where none does.
     """
 
     def __init__(self, server: Server, cookie: str | None = None) -> None:
         self._server = server
         self.set_cookie: dict[str, str] = {}
+        self.named: dict[str, str] = {}
         self._cookie = cookie
 
     @property
@@ -42,7 +44,7 @@ class Visitor:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send a request to Galaxy, JSON where there is a body; keep the cookie that it sets."""
-        sent = {"Host": f"localhost:{self._server.port}", **(headers or {})}
+        sent = {"Host": f"localhost:{self._server.port}", **self.named, **(headers or {})}
         if self._cookie is not None:
             sent["Cookie"] = f"{COOKIE}={self._cookie}"
         data = None

@@ -49,7 +49,16 @@ class Front(Giestack):
     def get(self, path: str, visitor: Visitor | None, host: str | None = None) -> Answer:
         """What a program of this visitor gets at a path of giestack, or of a tool's host."""
         headers = {} if host is None else {"Host": host}
-        return self.ask(path, cookie=visitor and visitor.cookie, headers=headers)
+        return self.send("GET", path, visitor, headers)
+
+    def send(
+        self, method: str, path: str, visitor: Visitor | None, headers: Mapping[str, str]
+    ) -> Answer:
+        """Send a request as a visitor, through the front that names them where there is one."""
+        if visitor is None:
+            return self.ask(path, method=method, headers=headers)
+        named = {**visitor.named, **headers}
+        return self.ask(path, method=method, cookie=visitor.cookie, headers=named)
 
     def told(self, path: str, visitor: Visitor | None, host: str | None = None) -> tuple[int, str]:
         """The status and the code of a refusal."""
@@ -58,7 +67,9 @@ class Front(Giestack):
 
     def tools(self, visitor: Visitor) -> dict[str, dict[str, Any]]:
         """The interactive tools that giestack tells a visitor of, by label."""
-        return {one["label"]: one for one in self.get(f"{API}entry_points", visitor).json}
+        answer = self.get(f"{API}entry_points", visitor)
+        assert answer.status == 200, (answer.status, answer.body)
+        return {one["label"]: one for one in answer.json}
 
     def until_routed(self, visitor: Visitor, label: str) -> dict[str, Any]:
         """Wait until a tool runs, as giestack sees it; what it says of it."""
@@ -73,12 +84,7 @@ class Front(Giestack):
 
     def stop(self, id: str, visitor: Visitor | None) -> Answer:
         """Ask giestack to stop a tool."""
-        return self.ask(
-            f"{API}entry_points/{id}",
-            cookie=visitor and visitor.cookie,
-            method="DELETE",
-            headers=OURS,
-        )
+        return self.send("DELETE", f"{API}entry_points/{id}", visitor, OURS)
 
     def tunnel(self, path: str, visitor: Visitor) -> "Tunnel":
         """Open a WebSocket to a tool."""

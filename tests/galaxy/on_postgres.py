@@ -8,12 +8,15 @@ from tests.galaxy.story import NO_ROUTE, NOT_LOGGED_IN, NOT_OWNER, GalaxyTestCas
 from tests.neighbours.postgres import postgres
 
 
-@cache
 def on_postgres() -> Server:
     """The Galaxy that all tests here share."""
+    return server(database_connection=_database(), cookie_domain="localhost")
+
+
+@cache
+def _database() -> str:
     engine = postgres()
-    database = engine.url(engine.new_database(UntilTheEnd()))
-    return server(database_connection=database, cookie_domain="localhost")
+    return engine.url(engine.new_database(UntilTheEnd()))
 
 
 class PostgresTests(Story, GalaxyTestCase):

@@ -9,7 +9,6 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +134,13 @@ def _jobs(docker_host: str) -> dict[str, Any]:
     }
 
 
-@cache
+_running: list[tuple[Mapping[str, Any], Server]] = []
+
+
 def server(**options: Any) -> Server:
-    """The Galaxy with these options, which all tests of a run share."""
-    return Server(options)
+    """The Galaxy with these options, which tests share; one with others ends, as each is large."""
+    if not _running or _running[0][0] != options:
+        for _, other in _running:
+            other.program.end()
+        _running[:] = [(options, Server(options))]
+    return _running[0][1]
