@@ -70,9 +70,9 @@ _NO_URL = (
 )
 _NO_MAP = (
     "no --sessions, and no map in Galaxy's configuration: all requests get 404. gx-it-proxy would "
-    "go to any target that a request names. To have giestack as the far end of a double proxy, list "
-    "the targets as proxy.forward.allowed_targets in a giestack.yml and start twistd -n giestack "
-    "--config giestack.yml"
+    "go to any target that a request names. To have giestack as the far end of a double proxy, "
+    "list the targets as proxy.forward.allowed_targets in a giestack.yml and start "
+    "twistd -n giestack --config giestack.yml"
 )
 _NO_GO_API = (
     "the Go proxy's API (dynamic_proxy: golang) is not here: it would keep its routes in a file. "
