@@ -146,7 +146,7 @@ class GoSource:
         """Return whether the routes are all there are, and how things stand."""
         text = f"{self.rows} environments of the Go API"
         if self._troubles:
-            # Visitors are served all the same where containers can't be killed, or the disk is full.
+            # Where containers can't be killed, or the disk is full, visitors do not notice.
             return "file" not in self._troubles, "; ".join([text, *self._troubles.values()])
         return True, f"{text}, in memory only" if self.path is None else f"{self.path}: {text}"
 
