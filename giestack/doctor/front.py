@@ -115,19 +115,19 @@ class _Front:
             return
         door = self._door
         name = urlsplit(f"//{door.authority}").hostname
-        if here.host_name != name:
-            yield fail(
-                f"Host arrives as {here.host}, and was {door.authority}: WebSockets are refused "
-                "(foreign-origin), and tools with a host of their own are not found",
-                _HOST,
-            )
-        elif here.host != door.authority and ":" in door.authority.rpartition("]")[2]:
+        if here.host == door.authority:
+            yield ok(f"Host is kept: {here.host}")
+        elif here.host == name:
             yield warn(
                 f"Host arrives without its port, as {here.host}: links lead to the wrong one",
                 "in nginx: proxy_set_header Host $http_host, and not $host",
             )
         else:
-            yield ok(f"Host is kept: {here.host}")
+            yield fail(
+                f"Host arrives as {here.host}, and was {door.authority}: WebSockets are refused "
+                "(foreign-origin), and tools with a host of their own are not found",
+                _HOST,
+            )
 
     def scheme(self) -> Iterator[Finding]:
         here, front = self._here(), self._deployment.front

@@ -19,7 +19,7 @@ CLOCKS = 5.0
 _UPGRADE = (
     "in nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "
     "proxy_set_header Connection $connection_upgrade; in Apache: load mod_proxy_wstunnel, or "
-    "ProxyPass … upgrade=websocket"
+    "ProxyPass … upgrade=websocket; as in etc/fronts of giestack"
 )
 
 

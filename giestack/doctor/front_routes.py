@@ -179,7 +179,7 @@ def _kernels_arrived(target: str, here: Arrival) -> Finding:
             f"{' and '.join(lost) or 'a part of its path'}, as with the nginx block in Galaxy's "
             "documentation of interactive environments",
             "replace both locations by one: location PREFIX { proxy_pass http://HOST:PORT; … } "
-            "with Upgrade and Connection, as in etc/ of giestack",
+            "with Upgrade and Connection, as in etc/fronts of giestack",
         )
     return fail(
         "WebSockets of notebooks arrive without Upgrade",

@@ -1,7 +1,9 @@
 """Checks of the session maps: can they be read, and does what they say still hold?"""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
 
 from giestack.address import Address
 from giestack.doctor.asking import NoAnswer, Place, connect
@@ -20,11 +22,15 @@ SHOWN = 3
 TRIED = 200
 """Backends that are tried."""
 
-TRIGGER = """\
-CREATE OR REPLACE FUNCTION notify_gxitproxy() RETURNS trigger AS $$
-BEGIN PERFORM pg_notify('gxitproxy', 'x'); RETURN NULL; END; $$ LANGUAGE plpgsql;
-CREATE TRIGGER gxitproxy_notify AFTER INSERT OR UPDATE OR DELETE ON gxitproxy
-FOR EACH STATEMENT EXECUTE FUNCTION notify_gxitproxy();"""
+_SQL = re.compile(r"^CREATE OR REPLACE FUNCTION.*?(?=^COMMIT)", re.DOTALL | re.MULTILINE)
+
+
+def trigger_sql() -> str:
+    """What makes the trigger in PostgreSQL, in one line."""
+    whole = files("giestack.routing").joinpath("gxitproxy.sql").read_text(encoding="utf-8")
+    found = _SQL.search(whole)
+    assert found is not None
+    return " ".join(found[0].split())
 
 
 class Maps:
@@ -149,8 +155,8 @@ class Maps:
                 interval = self._deployment.settings.proxy.polling_interval
                 yield warn(
                     f"{one.name} has no trigger: changes are seen every {interval:g} s",
-                    f"run giestack create-map URL, or as the table's owner: "
-                    f"{' '.join(TRIGGER.split())}",
+                    "run giestack create-map URL as the table's owner, or in psql: "
+                    f"{trigger_sql()}",
                 )
 
     def _is_readable(self, one: Map) -> bool:

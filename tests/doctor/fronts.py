@@ -19,6 +19,12 @@ def loses_host(asked: Asked) -> None:
     asked.put(b"Host", b"localhost:8800")
 
 
+def tells_its_own_host(asked: Asked) -> None:
+    """As nginx does, unless it is told otherwise."""
+    keeps_all(asked)
+    asked.put(b"Host", b"127.0.0.1:8800")
+
+
 def loses_the_port(asked: Asked) -> None:
     keeps_all(asked)
     host = asked.value(b"host") or b""

@@ -78,6 +78,7 @@ class ArrivalTests(FrontCase):
 
     def test_host(self) -> None:
         self.says("fail", self.look("front.host", fronts.loses_host), "localhost:8800")
+        self.says("fail", self.look("front.host", fronts.tells_its_own_host), "127.0.0.1:8800")
         self.says("warn", self.look("front.host", fronts.loses_the_port), "without its port")
 
     def test_scheme(self) -> None:
