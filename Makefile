@@ -1,7 +1,7 @@
 # Every target does its own set-up, says what it installs, and is quick the second time.
 
 python := .venv/bin/python
-neighbours := postgresql chromium-headless-shell docker.io iptables iproute2 busybox-static podman \
+neighbours := postgresql chromium chromium-headless-shell docker.io iptables iproute2 busybox-static podman \
   runc containernetworking-plugins docker-registry mmdebstrap nodejs node-ws systemd \
   nginx apache2-bin haproxy caddy g++ make libsqlite3-dev \
   $(shell command -v npm >/dev/null || echo npm)
