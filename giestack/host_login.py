@@ -22,6 +22,7 @@ from giestack.access import NOT_FOUND, NOT_LOGGED_IN
 from giestack.identity.cache import put
 from giestack.identity.tickets import (
     BadTicket,
+    OtherNonce,
     Tickets,
     Vouched,
     challenge_of,
@@ -153,8 +154,8 @@ class HostLogin:
         nonce = next(filter(is_nonce, host_cookies.values(request, host_cookies.NONCE)), None)
         if nonce is None:
             nonce = new_nonce()
-        # Two tabs that leave one after the other share a nonce: the first to return uses it up,
-        # and the second finds the cookie that the first has got.
+        # Tabs that leave one after the other share a nonce: the first to return uses it up, and
+        # the others find the cookie that the first has got.
         cookies = [self._set(host_cookies.NONCE, nonce, seen, NONCE_SECONDS)]
         if host_cookies.values(request, host_cookies.SESSION):
             cookies.append(self._set(host_cookies.SESSION, b"", seen, 0))
@@ -176,8 +177,10 @@ class HostLogin:
         try:
             vouched = self._tickets.redeem(ticket, here.encode("latin-1"), nonces, self._now())
         except BadTicket as error:
-            if self.vouched(request) is not None:
-                # Another tab was faster; whether that login is good is asked there.
+            # Another tab was faster. Either it is back already, and whether that login is good is
+            # asked there; or it has overwritten our nonce, with one that will do for all tabs.
+            again = isinstance(error, OtherNonce) and any(map(is_nonce, nonces))
+            if again or self.vouched(request) is not None:
                 return Redirect((here + way).encode("latin-1"), _HEADERS)
             self._log.info("a ticket was refused: {reason}", reason=str(error))
             return Refuse(401, "bad-ticket", BAD_TICKET, again=way)

@@ -99,6 +99,20 @@ class ThereAndBackTests(HostCase):
         self.admitted(other.go(two), "/two")
         self.admitted(other.go(one), "/lab")
 
+    def test_tabs_that_leave_in_the_same_moment(self) -> None:
+        logins = []
+        for path in ("/one", "/two", "/three"):
+            # None of them knows of the others' nonces yet, and the last answer counts.
+            self.alice.cookies.pop(NONCE, None)
+            logins.append(self.alice.step(TOOL + path))
+        ways = [self.alice.step(login) for login in logins]
+        again = self.alice.step(ways[0])
+        self.assertEqual(again, TOOL + "/one")
+        way = self.ticket(self.alice, again)
+        self.admitted(self.alice.go(ways[2]), "/three")
+        self.admitted(self.alice.go(ways[1]), "/two")
+        self.admitted(self.alice.go(way), "/one")
+
     def test_two_tools_at_once(self) -> None:
         self.site.owners["key2"] = ALICE
         one, two = self.ticket(self.alice), self.ticket(self.alice, BOBS + "/two")
@@ -384,10 +398,13 @@ class TicketTests(HostCase):
         way = self.ticket(self.alice)
         self.bad(self.bob, way)
         self.bad(self.stranger, way)
-        # With a nonce of their own, which they get where anybody gets one.
-        self.stranger.step(TOOL + "/lab")
-        self.assertIn(NONCE, self.stranger.cookies)
-        self.bad(self.stranger, way)
+        # With a nonce of their own, which they get where anybody gets one: they begin anew.
+        for thief, status in ((self.bob, 403), (self.stranger, 401)):
+            thief.step(TOOL + "/lab")
+            self.assertIn(NONCE, thief.cookies)
+            self.assertEqual(thief.step(way), TOOL + "/lab")
+            self.assertEqual(self.status(thief.go(way)), status)
+            self.assertNotIn(COOKIE, thief.cookies)
         self.admitted(self.alice.go(way), "/lab")
 
     def test_somebody_elses_login_page_is_visited(self) -> None:
@@ -398,9 +415,12 @@ class TicketTests(HostCase):
 
     def test_a_forged_nonce(self) -> None:
         login = self.alice.step(TOOL + "/lab")
-        for forged in (b"x" * 43, b"", self.alice.cookies[NONCE][:-1] + b"!"):
+        for forged in (b"x", b"", self.alice.cookies[NONCE][:-1] + b"!"):
             self.alice.cookies[NONCE] = forged
             self.bad(self.alice, self.alice.step(login))
+        self.alice.cookies[NONCE] = b"x" * 43
+        self.assertEqual(self.alice.step(self.alice.step(login)), TOOL + "/lab")
+        self.assertNotIn(COOKIE, self.alice.cookies)
         # The page of a tool may plant one: then its visitor only has to begin again.
         self.alice.cookies[NONCE] = b"short"
         self.admitted(self.alice.go(TOOL + "/lab"), "/lab")

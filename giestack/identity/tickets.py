@@ -38,6 +38,10 @@ class BadTicket(Exception):
     """A ticket that is not taken; the text says why, and holds no secret."""
 
 
+class OtherNonce(BadTicket):
+    """A ticket that would be good with another nonce."""
+
+
 @dataclass(frozen=True, slots=True)
 class Vouched:
     """The session that a visitor was checked with.
@@ -93,7 +97,7 @@ class Tickets:
     def redeem(
         self, ticket: bytes, origin: bytes, nonces: Collection[bytes], now: float
     ) -> Vouched:
-        """Take a ticket, once; `BadTicket` where it is not good here and now.
+        """Take a ticket, once; `BadTicket` where it is not good here and now, for this browser.
 
         :param nonces: what the visitor's browser has as nonce for this host.
         """
@@ -107,7 +111,7 @@ class Tickets:
             raise BadTicket("it is too old, or the nodes' clocks differ")
         known = challenge.encode("latin-1")
         if not any(compare_digest(challenge_of(nonce), known) for nonce in nonces):
-            raise BadTicket("the browser that brings it has not the nonce that it was made for")
+            raise OtherNonce("the browser that brings it has not the nonce that it was made for")
         self._take(number, float(made) + LIFETIME, now)
         return _vouched(session_key, remote_user)
 

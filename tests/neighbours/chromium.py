@@ -7,7 +7,7 @@ import functools
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -59,15 +59,24 @@ def in_a_thread(test_method: Callable[[Any], None]) -> Callable[[Any], None]:
 
 
 @contextmanager
-def chromium(where: Elsewhere | None = None) -> Iterator[Browser]:
-    """Start a browser, perhaps in another network; it ends with the block."""
-    program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+def chromium(
+    where: Elsewhere | None = None, arguments: Sequence[str] = (), whole: bool = False
+) -> Iterator[Browser]:
+    """Start a browser, perhaps in another network; it ends with the block.
+
+    ``arguments`` stand on its command line besides. ``whole``: all of Chromium, which keeps no
+    cookies of third parties for visitors as these.
+    """
+    program = shutil.which("chromium")
+    if not whole:
+        program = shutil.which("chromium-headless-shell") or program
     if program is None:
         raise RuntimeError("There is no Chromium (Debian: apt install chromium-headless-shell)")
     if where is not None:
         program = where.program(program)
+    given = [*_ARGUMENTS, *arguments, *(["--headless=new"] if whole else [])]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(_ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=program, args=given)
         try:
             yield browser
         finally:

@@ -3,7 +3,7 @@
 import functools
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -21,11 +21,19 @@ _Job = tuple[Callable[[Browser], None], "Future[None]"]
 class SharedBrowser:
     """Runs what it is given with a browser, in a thread of its own: Playwright stays in one.
 
-    ``where`` returns the network that the browser is in, if that is not the machine's.
+    ``where`` returns the network that the browser is in, if that is not the machine's;
+    ``arguments`` and ``whole`` are as for `chromium`.
     """
 
-    def __init__(self, where: Callable[[], Elsewhere] | None = None) -> None:
+    def __init__(
+        self,
+        where: Callable[[], Elsewhere] | None = None,
+        arguments: Sequence[str] = (),
+        whole: bool = False,
+    ) -> None:
         self._where = where
+        self._arguments = arguments
+        self._whole = whole
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._running = False
@@ -42,7 +50,8 @@ class SharedBrowser:
 
     def _work(self) -> None:
         try:
-            with chromium(self._where and self._where()) as browser:
+            where = self._where and self._where()
+            with chromium(where, self._arguments, self._whole) as browser:
                 while self._goes_on(browser):
                     pass
         except BaseException as error:
