@@ -87,6 +87,8 @@ class _Routes:
     def tool_hosts(self) -> Iterator[Finding]:
         if self._proxy.session_maps and self._proxy.interactivetools_domains and self._arrives():
             domain = self._proxy.interactivetools_domains[0]
+            if domain == "*":
+                return
             yield from self._host(f"doctor-doctor.{domain}", domain, "interactive tools")
 
     def session_hosts(self) -> Iterator[Finding]:

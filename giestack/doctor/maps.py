@@ -50,6 +50,8 @@ class Maps:
             Check("maps.stale", GROUP, "rows of tools that have ended", self.stale),
             Check("maps.missing", GROUP, "running tools without a row", self.missing),
             Check("maps.trigger", GROUP, "PostgreSQL's trigger", self.trigger),
+            Check("maps.forward", GROUP, "the second proxy", self.forward),
+            Check("maps.services", GROUP, "the services", self.services),
         )
 
     def keys(self) -> Iterable[str]:
@@ -100,8 +102,8 @@ class Maps:
 
     def backends(self) -> Iterator[Finding]:
         rows = [(point.key, point.address) for one in self._maps for point in one.entry_points]
-        if not rows:
-            return
+        if not rows or self._deployment.settings.proxy.forward.ip is not None:
+            return  # a second proxy is nearer to them
         rows = rows[:TRIED]
         with ThreadPoolExecutor(16) as pool:
             answers = list(pool.map(_listens, [address for _, address in rows]))
@@ -159,6 +161,29 @@ class Maps:
                     f"{trigger_sql()}",
                 )
 
+    def forward(self) -> Iterator[Finding]:
+        forward = self._deployment.settings.proxy.forward
+        if forward.ip is None or forward.port is None:
+            return
+        place = Place(forward.ip, forward.port)
+        if _connects(place):
+            yield ok(f"the second proxy listens at {place}")
+        else:
+            yield fail(
+                f"the second proxy does not listen at {place}: no tool can be reached",
+                "start it, let the firewall pass it, or mend proxy.forward",
+            )
+
+    def services(self) -> Iterator[Finding]:
+        for service in self._deployment.settings.proxy.services:
+            if _listens(service.backend):
+                yield ok(f"the service at {service.path} listens at {service.backend}")
+            else:
+                yield warn(
+                    f"the service at {service.path} does not listen at {service.backend}",
+                    "start it, or mend proxy.services",
+                )
+
     def _is_readable(self, one: Map) -> bool:
         try:
             one.read()
@@ -187,8 +212,12 @@ class Maps:
 
 
 def _listens(address: Address) -> bool:
+    return _connects(Place(address.host, address.port, address.path))
+
+
+def _connects(place: Place) -> bool:
     try:
-        connect(Place(address.host, address.port), seconds=2.0).close()
+        connect(place, seconds=2.0).close()
     except NoAnswer:
         return False
     return True

@@ -84,8 +84,8 @@ class _Names:
         url = self._settings.galaxy.url
         home = self._front.host if self._front else urlsplit(url).hostname if url else None
         for domain in domains:
-            if domain.rpartition(".")[2].isdecimal():
-                continue  # below an address there are no names
+            if _has_no_names(domain):
+                continue
             found = self._resolve(f"giestack-doctor.{domain}")
             where = self._resolve(home) if home is not None else frozenset()
             if not found:
@@ -133,7 +133,8 @@ class _Certificates:
         if spawner is not None and spawner.domain is not None:
             domains.append(spawner.domain)
         for domain in domains:
-            yield from self._at(place_of_url(home), f"giestack-doctor.{domain}")
+            if not _has_no_names(domain):
+                yield from self._at(place_of_url(home), f"giestack-doctor.{domain}")
 
     def listeners(self) -> Iterator[Finding]:
         endpoints = [*self._settings.proxy.listen, *self._settings.admin.listen]
@@ -220,6 +221,11 @@ class _Certificates:
         if left.days < ABOUT_TO:
             return warn(f"{what} expires in {left.days} days", _RENEW)
         return ok(f"{what} is good for {left.days} days")
+
+
+def _has_no_names(domain: str) -> bool:
+    """Whether it is any domain, or below an address."""
+    return domain == "*" or domain.rpartition(".")[2].isdecimal()
 
 
 def _names_in(certificate: x509.Certificate) -> frozenset[str]:

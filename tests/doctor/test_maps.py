@@ -1,9 +1,9 @@
 """Checks of session maps."""
 
-import socket
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from socket import create_server
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -88,7 +88,7 @@ class RowTests(MapsCase):
 
 class BackendTests(MapsCase):
     def test_that_listens(self) -> None:
-        with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        with closing(create_server(("127.0.0.1", 0))) as listener:
             self.save(11, listener.getsockname()[1])
             self.says("ok", self.look("maps.backends"), "all 1 tools")
 
@@ -156,3 +156,31 @@ class TriggerTests(MapsCase):
 
         self.patch(Map, "_read", away)
         self.assertEqual(self.look("maps.trigger", maps=self.MAP), [])
+
+
+class NeighbourTests(SynchronousTestCase):
+    """What else the proxy leads to."""
+
+    def look(self, id: str, proxy: str) -> list[Finding]:
+        text = (
+            f"galaxy: {{id_secret: {SECRET}, database_connection: 'sqlite:////d'}}\nproxy: {proxy}"
+        )
+        return found(Maps(deployment(text), None).checks(), id)
+
+    def test_a_second_proxy(self) -> None:
+        with closing(create_server(("127.0.0.1", 0))) as listener:
+            port = listener.getsockname()[1]
+            (finding,) = self.look("maps.forward", f"{{forward: {{ip: 127.0.0.1, port: {port}}}}}")
+            self.assertEqual(finding.status, "ok")
+        (finding,) = self.look("maps.forward", f"{{forward: {{ip: 127.0.0.1, port: {port}}}}}")
+        self.assertEqual(finding.status, "fail")
+        self.assertEqual(self.look("maps.forward", "{}"), [])
+
+    def test_services(self) -> None:
+        with closing(create_server(("127.0.0.1", 0))) as listener:
+            port = listener.getsockname()[1]
+            services = f"{{services: [{{path: /a, backend: 'http://127.0.0.1:{port}'}}]}}"
+            (finding,) = self.look("maps.services", services)
+            self.assertEqual(finding.status, "ok")
+        (finding,) = self.look("maps.services", services)
+        self.assertEqual(finding.status, "warn")
