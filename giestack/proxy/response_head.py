@@ -46,6 +46,7 @@ _STATUS_LINES: dict[tuple[int, bytes], bytes] = {}
 
 _PHRASES = frozenset(status.phrase.encode() for status in HTTPStatus)
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_ACCEL_BUFFERING = re.compile(rb"^x-accel-buffering:", re.I | re.M)
 _COOKIE_NAME = re.compile(rb"[^\x00-\x20\x7f-\xff\",;=\\]+")
 
 # What is done with a field, by its name in the letter case that backends use: the lower-cased
@@ -204,6 +205,9 @@ def client_head(
         if head.status != 204:
             parts.append(b"Content-Length: %d\r\n" % head.content_length)
     elif head.status not in _BODILESS and (head.chunked or not head_only):
+        if b"text/event-stream" in head.lines and not _ACCEL_BUFFERING.search(head.lines):
+            # nginx holds small events back, and Galaxy's documented configuration lets it.
+            parts.append(b"X-Accel-Buffering: no\r\n")
         if version == "1.1":
             parts.append(b"Transfer-Encoding: chunked\r\n")
             chunked = not head_only

@@ -337,6 +337,21 @@ class ClientHeadTests(SynchronousTestCase):
             data = b"HTTP/1.1 %d R\r\n%b\r\n" % (status, lines)
             self.assertEqual(told, (data, in_chunks, goes_on), case)
 
+    def test_fronts_hold_no_events_back(self) -> None:
+        events = (b"Content-Type", b"text/event-stream; charset=utf-8")
+        said = b"X-Accel-Buffering: no\r\n"
+        for fields, version, expected in (
+            ((events,), "1.1", said),
+            ((events,), "1.0", said),
+            (((b"Content-Type", b"text/html"),), "1.1", b""),
+            # Whoever knows the front knows best.
+            ((events, (b"x-accel-Buffering", b"yes")), "1.1", b""),
+            # A length: that is no stream.
+            ((events, self.LENGTH), "1.1", b""),
+        ):
+            data, _, _ = client_head(head(*fields), version, False, True)
+            self.assertEqual(data.count(said), expected.count(said), fields)
+
     def test_an_end_is_announced(self) -> None:
         for version in ("1.1", "1.0"):
             data, in_chunks, goes_on = client_head(head(self.LENGTH), version, False, False)
