@@ -12,7 +12,7 @@ from tests.neighbours.backend import Conversation, Mirror
 from tests.neighbours.fronts import HOST, TOOLS_DOMAIN, Front
 from tests.neighbours.galaxy import ALICE, BOB, PLAIN, Galaxy, cookie, path_of
 from tests.neighbours.giestack import COOKIE, Answer, Giestack
-from tests.neighbours.program import PATIENCE, CleanUp
+from tests.neighbours.program import PATIENCE, CleanUp, free_port
 
 
 def tool_host(tool: str) -> str:
@@ -24,8 +24,7 @@ def tool_host(tool: str) -> str:
 class Site:
     """Galaxy, giestack and fronts before both.
 
-    ``fronts`` are made from the address of giestack and the port of Galaxy; ``settings`` are laid
-    over giestack's.
+    ``settings`` are laid over giestack's; ``listen`` makes its endpoints from its port.
 
     :ivar prefix: where Galaxy is: ``""`` or ``/galaxy``.
     :ivar galaxy: its database and session map.
@@ -39,6 +38,7 @@ class Site:
         fronts: Sequence[type[Front]],
         prefix: str = "",
         settings: Mapping[str, Mapping[str, Any]] | None = None,
+        listen: Callable[[int], list[str]] | None = None,
     ) -> None:
         self.prefix = prefix
         self.galaxy, self.mirror = Galaxy(test), Mirror(test)
@@ -53,9 +53,12 @@ class Site:
         }
         for section, values in (settings or {}).items():
             sections.setdefault(section, {}).update(values)
-        self.giestack = Giestack(test, self.galaxy, sections)
-        where = f"127.0.0.1:{self.giestack.port}"
-        self.fronts = [front(test, where, self.mirror.port) for front in fronts]
+        port = free_port()
+        endpoints = listen(port) if listen else [f"tcp:{port}:interface=127.0.0.1"]
+        sections.setdefault("proxy", {}).setdefault("listen", endpoints)
+        self.giestack = Giestack(test, self.galaxy, sections, wait=False)
+        self.giestack.port = port
+        self.fronts = [front(test, port, self.mirror.port) for front in fronts]
         self.until_known(PLAIN)
 
     def path(self, tool: str) -> str:
@@ -114,13 +117,16 @@ class Visitor:
             response = connection.getresponse()
             return Answer(response.status, response.headers, response.read())
 
-    def begin(self, test: CleanUp, path: str, *fields: str, method: str = "GET") -> Conversation:
+    def begin(
+        self, test: CleanUp, path: str, *fields: str, method: str = "GET", host: str = HOST
+    ) -> Conversation:
         """Send the head of a request as alice, and return the connection."""
-        connection = self.front.connect()
+        connection = self.front.connect(host)
         test.addCleanup(connection.close)
         talk = Conversation(connection)
         user = f"Cookie: {COOKIE}={cookie(ALICE)}"
-        lines = [f"{method} {path} HTTP/1.1", f"Host: {self.authority}", user, *fields, "", ""]
+        authority = f"Host: {host}:{self.front.port}"
+        lines = [f"{method} {path} HTTP/1.1", authority, user, *fields, "", ""]
         talk.send("\r\n".join(lines).encode())
         return talk
 

@@ -8,7 +8,6 @@ import os
 import shutil
 import socket
 import ssl
-from collections.abc import Mapping
 from pathlib import Path
 
 from tests.neighbours.certificates import certificate
@@ -62,31 +61,18 @@ class Front:
     """
 
     sample: Path
-    giestack = "127.0.0.1:8800"
 
-    def __init__(
-        self,
-        test: CleanUp,
-        giestack: str,
-        galaxy_port: int,
-        changes: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, test: CleanUp, giestack_port: int, galaxy_port: int) -> None:
         """
-        :param giestack: stands for giestack's address.
-        :param galaxy_port: of 127.0.0.1.
-        :param changes: what else is replaced.
+        :param giestack_port: of 127.0.0.1, as the next one.
         """
+        self.giestack_port = giestack_port
         self.port, self.plain_port = free_port(), free_port()
         self.folder = new_folder(test, "front-")
         self.certificates = Certificates(self.folder)
         text = self.sample.read_text(encoding="utf-8")
-        replaced = {
-            self.giestack: giestack,
-            "127.0.0.1:8080": f"127.0.0.1:{galaxy_port}",
-            **self.places(),
-            **(changes or {}),
-        }
-        for old, new in replaced.items():
+        galaxys = {"127.0.0.1:8080": f"127.0.0.1:{galaxy_port}"}
+        for old, new in {**self.giestack(), **galaxys, **self.places()}.items():
             assert old in text, f"{self.sample} has no {old}"
             text = text.replace(old, new)
         self.file = self.folder / self.sample.name
@@ -104,6 +90,10 @@ class Front:
         shutil.chown(self.folder, NOBODY, NOBODY)
         for path in self.folder.rglob("*"):
             shutil.chown(path, NOBODY, NOBODY)
+
+    def giestack(self) -> dict[str, str]:
+        """Giestack's address in the file, and what stands for it."""
+        return {"127.0.0.1:8800": f"127.0.0.1:{self.giestack_port}"}
 
     def places(self) -> dict[str, str]:
         """The ports and paths of the file, and what stands for them."""
