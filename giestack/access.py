@@ -118,6 +118,8 @@ UPGRADE_REQUIRED = Refuse(426, "upgrade-required", "Only WebSockets are spoken a
 # RFC 9110 section 9.2.1: what is meant to change nothing.
 _SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
 
+_PASSED_ON = (PathEntryPoint, ServicePlace, Environment)
+
 
 def needs_visitor(
     place: Place, request: Request, policy: Policy, entrance: Entrance | None = None
@@ -165,7 +167,7 @@ def decide(
         return NOT_FOUND
     if request.fields.websocket and not origin_allowed(request, policy.origins):
         return FOREIGN_ORIGIN
-    if _on_guarded_host(place, policy) and not _may_change(request, policy.origins):
+    if _is_guarded(place, policy) and not _may_change(request, policy.origins):
         return FOREIGN_ORIGIN
     if isinstance(place, OwnPage):
         return _own_page(place, visitor)
@@ -477,11 +479,17 @@ def name_covered(name: bytes, policy: Policy) -> bool:
     return domain is not None and (name == domain or name.endswith(b"." + domain))
 
 
-def _on_guarded_host(place: Place, policy: Policy) -> bool:
-    """Whether it is a host of its own that knows its visitor by a cookie."""
+def _is_guarded(place: Place, policy: Policy) -> bool:
+    """Whether it is a host of its own that knows its visitor by a cookie.
+
+    Where sessions have hosts of their own, so that their pages can do nothing in their visitor's
+    name, everything else that is passed on is guarded as well.
+    """
     if isinstance(place, SpawnedSession):
         return place.on_host
-    return isinstance(place, HostEntryPoint) and policy.check_owner
+    if isinstance(place, HostEntryPoint):
+        return policy.check_owner
+    return policy.session_domain is not None and isinstance(place, _PASSED_ON)
 
 
 def _may_change(request: Request, origins: frozenset[bytes]) -> bool:

@@ -1,5 +1,6 @@
 """Logging in on a host that Galaxy's cookie does not reach, there and back; and attacks on that."""
 
+from dataclasses import replace
 from urllib.parse import parse_qs, quote, urlsplit
 
 from hypothesis import given
@@ -7,8 +8,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.access import FOREIGN_ORIGIN, NOT_FOUND, NOT_LOGGED_IN, UNAVAILABLE, Policy
+from giestack.address import Address
 from giestack.gate import Gate
 from giestack.proxy.decision import Decision, Forward, Redirect, Refuse
+from giestack.routing.places import Service
 from giestack.visitor import Refused
 
 from .visiting_hosts import (
@@ -569,6 +572,20 @@ class SessionTests(HostCase):
             self.assertIs(self.alice.ask(old + "/x", *headers, method=method), NOT_FOUND)
         self.assertEqual(self.status(self.bob.ask(old + "/x")), 403)
         self.assertIs(self.stranger.ask(old + "/x"), NOT_LOGGED_IN)
+
+    def test_its_pages_can_send_no_forms_to_what_else_is_there(self) -> None:
+        self.site.table.configure(
+            self.site.table.prefixes, [Service(b"/apollo", Address("127.0.0.1", 8080))]
+        )
+        own, session = ((b"Origin", one.encode()) for one in (GALAXY, SESSION))
+        path = "/interactivetool/ep/key1/token1/x"
+        for url in (f"{GALAXY}/apollo/x", GALAXY + path):
+            self.assertIs(self.alice.ask(url, session, method=b"POST"), FOREIGN_ORIGIN)
+            self.assertIsInstance(self.alice.ask(url, own, method=b"POST"), Forward)
+        # Without such hosts it is as ever.
+        self.site.policy = replace(self.site.policy, session_domain=None)
+        self.site.gate = self.site.node()
+        self.assertIsInstance(self.alice.ask(GALAXY + path, session, method=b"POST"), Forward)
 
     def test_one_that_was_started_before_it_had_a_host(self) -> None:
         base = b"/giestack/session/s1"

@@ -6,20 +6,29 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.address import Address
+from giestack.identity.tickets import Vouched
 from giestack.meaning import (
     access_policy,
     guarded_names,
+    host_login_of,
     limits_of,
+    links_of,
     map_locations,
     prefixes_of,
     scheme_of,
     services_of,
+    session_domain,
     spawner_of,
+    tickets_of,
     tool_domains,
 )
+from giestack.proxy.decision import Refuse
 from giestack.settings.files import load
+from giestack.settings.galaxy_defaults import GALAXYS_ID_SECRET
 from giestack.settings.schema import Settings
 from giestack.settings.spawner_schema import Engine
+
+from .visiting_hosts import Browser, Site
 
 MINIMUM = """
 galaxy:
@@ -50,6 +59,48 @@ class MeaningTests(SynchronousTestCase):
         self.assertEqual(
             policy.origins, {b"https://galaxy.example.org", b"https://other.example.org"}
         )
+
+    def test_hosts_of_their_own(self) -> None:
+        settings = self.settings(
+            "proxy: {listen: ['tcp:9801', 'unix:/s', 'tcp:9802:interface=127.0.0.1']}\n"
+            "spawner: {domain: s.example.net, engines: [{name: a, docker_host: 'process:'}]}"
+        )
+        self.assertEqual(session_domain(settings), "s.example.net")
+        policy = access_policy(settings)
+        self.assertEqual((policy.session_domain, policy.prefix), (b"s.example.net", b"/giestack"))
+        self.assertEqual(links_of(settings, demo=False).session_domain, "s.example.net")
+        tickets = tickets_of(settings)
+        assert tickets is not None
+        login = host_login_of(settings, tickets, lambda: 0.0)
+        galaxy = "https://galaxy.example.org"
+        for port, status in ((9801, None), (9802, None), (443, None), (9803, 404)):
+            url = f"https://x.s.example.net:{port}/"
+            request = Browser(Site()).request(f"{galaxy}/giestack/login?next={url}")
+            wish = login.wish(request)
+            self.assertEqual(wish.status if isinstance(wish, Refuse) else None, status)
+
+    def test_what_logins_are_sealed_with(self) -> None:
+        host, vouched = b"https://x", Vouched("a" * 32)
+
+        def understand(one: Settings, other: Settings) -> bool:
+            first, second = tickets_of(one), tickets_of(other)
+            assert first is not None and second is not None
+            return second.vouched(host, first.cookie(host, vouched)) == vouched
+
+        one, other = self.settings(), self.settings()
+        self.assertTrue(understand(one, other))
+        self.assertEqual(list(one.data_dir.parent.glob("var/*")), [])
+        self.assertFalse(understand(one, self.settings("secret: 0123456789abcdef\n")))
+        # Galaxy's default is known to everybody.
+        known = [
+            replace(one, galaxy=replace(one.galaxy, id_secret=GALAXYS_ID_SECRET))
+            for one in (one, other)
+        ]
+        self.assertFalse(understand(*known))
+        one.data_dir.mkdir()
+        self.assertTrue(understand(known[0], known[0]))
+        nobody = replace(one, galaxy=replace(one.galaxy, database_connection=None))
+        self.assertIsNone(tickets_of(nobody))
 
     def test_domains_of_tools(self) -> None:
         known = self.settings("proxy: {interactivetools_auth: token}").proxy

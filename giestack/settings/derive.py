@@ -64,6 +64,13 @@ def _proxy(
                 "to whoever knows their URL, as with gx-it-proxy. For owners only, name Galaxy's "
                 "file as galaxy.config_file, or its database as galaxy.database_connection",
             )
+    elif auth == "token" and proxy.session_maps and report.sound("galaxy"):
+        report.warn(
+            key,
+            "is 'token': interactive tools are open to whoever knows their URL, as with "
+            "gx-it-proxy, and whoever has their owner's link can act as their owner. For owners "
+            "only, remove the key or set it to owner",
+        )
     services = tuple(_service(service) for service in proxy.services)
     return replace(
         proxy, interactivetools_domains=domains, interactivetools_auth=auth, services=services

@@ -61,11 +61,14 @@ class AuthTests(EverythingThere):
         (warning,) = warnings(text)
         self.assertIn("proxy.interactivetools_auth: is 'token', because no host", warning)
 
-    def test_token_as_it_is_written(self) -> None:
+    def test_token_as_it_is_written_is_said_as_well(self) -> None:
         text = "proxy: {session_maps: [a.sqlite], interactivetools_auth: token}\n"
         for more in ("", DATABASE):
             self.assertEqual(settings(text + more).proxy.interactivetools_auth, "token")
-            self.assertEqual(warnings(text + more), [])
+            (warning,) = warnings(text + more)
+            self.assertIn("proxy.interactivetools_auth: is 'token': interactive tools are", warning)
+        text = "proxy: {interactivetools_auth: token, listen: []}\n"
+        self.assertEqual(warnings(text + DATABASE), [])
 
     def test_nothing_to_say_without_maps(self) -> None:
         text = "proxy: {listen: []}"
