@@ -6,7 +6,7 @@ from setuptools import find_packages, setup
 
 setup(
     name="giestack",
-    version="0.4.0",
+    version="0.5.0",
     description="An authenticating reverse proxy for Galaxy sites, in one Twisted application",
     long_description=Path(__file__).with_name("README.rst").read_text(encoding="utf-8"),
     long_description_content_type="text/x-rst",
