@@ -144,8 +144,8 @@ class _Engine:
             yield ok(f"Galaxy is reached from inside a container at {url}")
         elif trial.galaxy == "no client":
             yield warn(
-                f"whether containers reach Galaxy can't be told: {trial.image} has no curl, wget "
-                "or python3",
+                f"whether containers reach Galaxy can't be told: {trial.image} has none of "
+                "curl, python3, wget and nc",
                 f"try it by hand: docker run --rm IMAGE curl {url}api/version",
             )
         else:
@@ -173,7 +173,18 @@ class _Engine:
         if image is None:
             return None
         at = self._engine.address or api.location.host or "127.0.0.1"
-        return Trial(api, image, at, self._deployment.settings.galaxy.url)
+        return Trial(api, image, at, self._deployment.settings.galaxy.url, self._network())
+
+    def _network(self) -> str:
+        """The network that sessions are on, once there were any."""
+        settings = self._deployment.settings
+        file = settings.data_dir / "instance"
+        instance = settings.instance
+        if instance is None and file.exists():
+            instance = file.read_text(encoding="latin-1").strip()
+        network = f"giestack-{instance}"
+        there = instance and self._api().exists(f"/networks/{segment(network)}")
+        return network if there else ""
 
     def _open(self) -> EngineApi:
         try:

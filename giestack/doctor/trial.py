@@ -4,6 +4,7 @@ import time
 from typing import Literal
 
 from giestack.doctor.asking import NoAnswer, Place, connect
+from giestack.doctor.deployment import place_of_url
 from giestack.doctor.engine_api import EngineApi, segment
 
 PORT = 8000
@@ -21,13 +22,19 @@ _MARKS: tuple[tuple[str, Reached], ...] = (
 _SCRIPT = """
 (python3 -m http.server 8000 || busybox httpd -f -p 8000 || httpd -f -p 8000 || nc -lk -p 8000) \
   >/dev/null 2>&1 &
-if command -v curl >/dev/null; then curl -sk -m 4 -o /dev/null "$URL"
-elif command -v wget >/dev/null; then wget -q -T 4 --no-check-certificate -O /dev/null "$URL"
-elif command -v python3 >/dev/null; then python3 -c '
+can() { command -v "$1" >/dev/null; }
+asks() {
+  if can curl; then curl -sk -m 4 -o /dev/null "$URL"
+  elif can python3; then python3 -c '
 import os, ssl, urllib.request as r
-r.urlopen(os.environ["URL"], timeout=4, context=ssl._create_unverified_context())' 2>/dev/null
-else echo "GALAXY=?"; sleep 8; exit; fi
-if [ $? = 0 ]; then echo GALAXY=1; else echo GALAXY=0; fi
+r.urlopen(os.environ["URL"], timeout=4, context=ssl._create_unverified_context())'
+  elif can wget; then wget -q -T 4 --no-check-certificate -O /dev/null "$URL"
+  else false; fi
+}
+# A program that is there need not work: connecting says enough.
+if asks 2>/dev/null || { can nc && nc -w 4 "$HOST" "$PORT" </dev/null; }; then echo GALAXY=1
+elif can curl || can python3 || can wget || can nc; then echo GALAXY=0
+else echo "GALAXY=?"; fi
 sleep 8
 """
 
@@ -41,12 +48,18 @@ class Trial:
     :ivar galaxy: whether Galaxy was reached from inside.
     """
 
-    def __init__(self, api: EngineApi, image: str, at: str, galaxy_url: str | None) -> None:
+    def __init__(
+        self, api: EngineApi, image: str, at: str, galaxy_url: str | None, network: str = ""
+    ) -> None:
+        """
+        :param at: where published ports are to be reached.
+        :param network: that sessions are on; "": the engine's own choice.
+        """
         self.image = image
         self.published = at
         self.reached: str | None = None
         self.galaxy: Reached = "not reached"
-        made = api.post("/containers/create", _body(image, at, galaxy_url))
+        made = api.post("/containers/create", _body(image, at, galaxy_url, network))
         container = f"/containers/{segment(str(made.get('Id')))}"
         try:
             api.post(f"{container}/start")
@@ -80,16 +93,18 @@ class Trial:
             self.reached = None
 
 
-def _body(image: str, at: str, galaxy_url: str | None) -> dict[str, object]:
+def _body(image: str, at: str, galaxy_url: str | None, network: str) -> dict[str, object]:
+    place = place_of_url(galaxy_url or "")
     return {
         "Image": image,
         "Entrypoint": ["/bin/sh", "-c", _SCRIPT],
         "Cmd": [],
-        "Env": [f"URL={galaxy_url or ''}api/version"],
+        "Env": [f"URL={galaxy_url or ''}api/version", f"HOST={place.host}", f"PORT={place.port}"],
         "Labels": {LABEL: "1"},
         "ExposedPorts": {f"{PORT}/tcp": {}},
         "HostConfig": {
             "PortBindings": {f"{PORT}/tcp": [{"HostIp": _binding(at), "HostPort": ""}]},
+            "NetworkMode": network or "default",
             "Memory": 256 * 1024**2,
             "PidsLimit": 64,
             "CapDrop": ["ALL"],

@@ -14,7 +14,7 @@ class FakeEngine:
     """An engine at a UNIX socket.
 
     :ivar url: as DOCKER_HOST.
-    :ivar images: that it has.
+    :ivar images: that it has; so with networks.
     :ivar printed: what a container writes.
     :ivar published: the port at which it is published; None: none.
     :ivar created: the bodies with which containers were asked for.
@@ -26,6 +26,7 @@ class FakeEngine:
         self.url = f"unix://{self.socket}"
         self.version: object = {"Version": "20.10", "ApiVersion": "1.41"}
         self.images = {"lab"}
+        self.networks = {"giestack-here"}
         self.printed = "GALAXY=1\n"
         self.published: int | None = None
         self.root = Path("/")
@@ -48,6 +49,8 @@ class FakeEngine:
             name = path.removeprefix("/images/").removesuffix("/json")
             known = name in self.images
             return json_reply(200, {}) if known else json_reply(404, {"message": "No such image"})
+        if path.startswith("/networks/"):
+            return reply(200 if path.removeprefix("/networks/") in self.networks else 404)
         if path == "/containers/create":
             self.created.append(json.loads(body))
             return json_reply(201, {"Id": "c1"})

@@ -22,7 +22,7 @@ Serve = Callable[[socket.socket], None]
 
 
 class Server:
-    """Listens on 127.0.0.1, or on a UNIX socket, until the test has ended.
+    """Listens on an address, or on a UNIX socket, until the test has ended.
 
     ``serve`` gets each connection; it is closed afterwards.
 
@@ -36,12 +36,13 @@ class Server:
         *,
         tls: ssl.SSLContext | None = None,
         path: Path | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         self._serve = serve
         self._tls = tls
         self._ended = False
         if path is None:
-            self._listener = socket.create_server(("127.0.0.1", 0))
+            self._listener = socket.create_server((host, 0))
             self.port: int = self._listener.getsockname()[1]
         else:
             self._listener = socket.socket(socket.AF_UNIX)

@@ -140,6 +140,19 @@ class TrialTests(EnginesCase):
                 self.engine.printed = printed
                 self.says(status, self.look("docker.galaxy"), word)
 
+    def test_on_the_network_of_sessions(self) -> None:
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        with closing(create_server(("127.0.0.1", 0))) as listener:
+            self.engine.published = listener.getsockname()[1]
+            for instance, network in (("here", "giestack-here"), ("elsewhere", "default")):
+                (folder / "instance").write_text(f"{instance}\n")
+                self.profiles = f"{PROFILES}}}\ndata_dir: {folder}\nlog: {{"
+                self.says("ok", self.look("docker.galaxy"))
+                host = self.engine.created[-1]["HostConfig"]
+                assert isinstance(host, dict)
+                self.assertEqual(host["NetworkMode"], network)
+
     def test_no_image_to_try_with(self) -> None:
         self.engine.images.clear()
         self.assertEqual(self.look("docker.address"), [])

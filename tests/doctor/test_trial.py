@@ -38,7 +38,7 @@ class TrialTests(SynchronousTestCase):
         assert isinstance(host, dict)
         self.assertEqual(host["CapDrop"], ["ALL"])
         self.assertEqual(host["PortBindings"]["8000/tcp"][0]["HostIp"], "")
-        self.assertEqual(body["Env"], ["URL=http://g/api/version"])
+        self.assertEqual(body["Env"], ["URL=http://g/api/version", "HOST=g", "PORT=80"])
 
     def test_a_port_that_is_not_reached(self) -> None:
         self.engine.published = free_port()

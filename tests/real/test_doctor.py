@@ -9,10 +9,13 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from giestack.docker.location import location_of
 from giestack.doctor import front, front_passing, front_routes
 from giestack.doctor.asking import Place
 from giestack.doctor.check import Check, Finding
 from giestack.doctor.deployment import Deployment
+from giestack.doctor.engine_api import EngineApi
+from giestack.doctor.engines import checks as engine_checks
 from giestack.doctor.examination import checks_of
 from giestack.doctor.front_door import FrontDoor
 from giestack.doctor.galaxy import checks as galaxy_checks
@@ -22,8 +25,9 @@ from giestack.doctor.runner import results
 from giestack.map_table import make_map
 from tests.doctor import fronts
 from tests.doctor.deployments import deployment, found
-from tests.doctor.servers import Change
+from tests.doctor.servers import Change, Server, json_reply, says
 from tests.identity.galaxy_fixture import SECRET, postgres_copy
+from tests.neighbours.docker import docker
 from tests.neighbours.fronts import HOST, Nginx
 from tests.neighbours.galaxy import ALICE, PLAIN, Galaxy, cookie
 from tests.neighbours.giestack import Giestack
@@ -198,6 +202,41 @@ class NginxTests(SynchronousTestCase):
             for result in results(asked)
             if result.finding.status != "ok"
         }
+
+
+class DockerTests(SynchronousTestCase):
+    """A real engine, and a container that is tried out in it."""
+
+    def test_what_sessions_will_need(self) -> None:
+        engine = docker()
+        gateway = EngineApi(location_of(engine.url)).get("/networks/bridge")["IPAM"]["Config"][0]
+        address = gateway["Gateway"]
+        galaxy = Server(self, says(json_reply(200, {})), host=address)
+        for port, status in ((galaxy.port, "ok"), (1, "warn")):
+            one = deployment(
+                f"galaxy: {{id_secret: '{SECRET}', database_connection: 'sqlite:////d', "
+                f"url: 'http://{address}:{port}/'}}\n"
+                f"spawner: {{engines: [{{name: e, docker_host: '{engine.url}'}}], "
+                f"profiles: [{{name: t, image: '{engine.tools}'}}]}}"
+            )
+            told: dict[str, list[str]] = {}
+            messages: list[str] = []
+            for result in results(engine_checks(one)):
+                told.setdefault(result.check.id, []).append(result.finding.status)
+                messages.append(result.finding.message)
+            told.pop("docker.disk", None)
+            expected = {
+                "docker.reachable": ["ok"],
+                "docker.version": ["ok"],
+                "docker.images": ["ok"],
+                "docker.address": ["ok"],
+                "docker.galaxy": [status],
+            }
+            self.assertEqual(told, expected, messages)
+        left = EngineApi(location_of(engine.url)).get(
+            "/containers/json?all=1&filters=%7B%22label%22%3A%5B%22giestack.doctor%22%5D%7D"
+        )
+        self.assertEqual(left, [])
 
 
 class PostgresTests(SynchronousTestCase):
