@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from giestack.routing.environment_formats import gxproxy2_row, gxproxy_row
 from giestack.routing.environments import EnvironmentRoute
 from giestack.routing.formats import BadRow
+from giestack.routing.pieces import in_pieces
 from giestack.routing.rows import Row
 
 
@@ -46,7 +47,7 @@ class CookieRowParser:
         found: dict[str, EnvironmentRoute] = {}
         bad: dict[str, str] = {}
         for table in TABLES:
-            for number, row in enumerate(rows.get(table.name, ()), 1):
+            for number, row in enumerate(in_pieces(rows.get(table.name, ())), 1):
                 parsed = before.get((table.name, row))
                 if parsed is None:
                     try:

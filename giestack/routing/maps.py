@@ -5,7 +5,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred, gatherResults
 
-from giestack.routing.environments import by_session
+from giestack.routing.environments import Sorter
 from giestack.routing.source import Source, SourceRoutes
 from giestack.routing.table import RouteTable
 
@@ -108,9 +108,11 @@ class SessionMaps(Mapping[str, SessionMap]):
         return gatherResults(list(self._leaving))
 
     def _start(self, name: str, watched: SessionMap) -> None:
+        by_session = Sorter(self._session_of)
+
         def publish(routes: SourceRoutes) -> None:
             environments = routes.environments
-            sorted_ = None if environments is None else by_session(environments, self._session_of)
+            sorted_ = None if environments is None else by_session(environments)
             self._table.replace(name, routes.entry_points, sorted_)
 
         watched.start(publish)

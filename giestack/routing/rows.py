@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from giestack.routing.formats import BadRow, EntryPoint, gxitproxy_row
+from giestack.routing.pieces import in_pieces
 from giestack.routing.source import Reading, SourceRoutes
 
 COLUMNS = ("key", "key_type", "token", "host", "port", "info")
@@ -13,6 +14,8 @@ Row = tuple[object, ...]
 
 class RowParser:
     """Makes a `Reading` of all rows of a table; rows that it has seen before cost a look-up.
+
+    It takes its time, so that it belongs into a thread.
 
     :ivar reading: what the last rows were; None before the first.
     """
@@ -29,7 +32,7 @@ class RowParser:
         before, self._parsed = self._parsed, {}
         entry_points: dict[bytes, EntryPoint] = {}
         bad: dict[str, str] = {}
-        for row in rows:
+        for row in in_pieces(rows):
             parsed = before.get(row)
             if parsed is None:
                 try:

@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.address import Address
-from giestack.routing.environments import EnvironmentRoute, by_session, route_for
+from giestack.routing.environments import EnvironmentRoute, Sorter, by_session, route_for
 
 HERE, THERE = Address("10.0.0.7", 8888), Address("10.0.0.8", 8888)
 
@@ -20,6 +20,33 @@ class BySessionTests(SynchronousTestCase):
 
     def test_nothing_tells_the_cookie(self):
         self.assertNotIn("hush", repr(route("hush")))
+
+
+class SorterTests(SynchronousTestCase):
+    def setUp(self):
+        self.asked = []
+        self.known = {"AB": "session", "ab": "session", "cd": "other"}
+        self.sort = Sorter(self.session_of)
+
+    def session_of(self, cookie):
+        self.asked.append(cookie)
+        return self.known.get(cookie)
+
+    def test_it_sorts(self):
+        for routes in ([route("AB"), route("ab", THERE), route("zz")], [route("cd")], []):
+            self.assertEqual(self.sort(routes), by_session(routes, self.known.get))
+
+    def test_what_is_new_alone_is_looked_up(self):
+        self.sort([route("AB"), route("zz")])
+        self.assertEqual(self.asked, ["AB", "zz"])
+        self.sort([route("zz", THERE), route("AB", THERE), route("cd")])
+        self.assertEqual(self.asked, ["AB", "zz", "cd"])
+
+    def test_what_has_gone_is_forgotten(self):
+        self.sort([route("AB")])
+        self.sort([])
+        self.sort([route("AB")])
+        self.assertEqual(self.asked, ["AB", "AB"])
 
 
 class RouteForTests(SynchronousTestCase):
