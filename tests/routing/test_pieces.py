@@ -17,7 +17,8 @@ class PiecesTests(SynchronousTestCase):
             self.assertEqual(seconds, REST)
             told.append(None)
 
-        told.extend(in_pieces(range(count), rest))
+        for row in in_pieces(range(count), rest):
+            told += [row]
         return told
 
     def test_a_rest_after_each_piece(self):
