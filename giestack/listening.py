@@ -148,6 +148,9 @@ class Listeners(Service):
             if failures:
                 failures[0].raiseException()
             return _Open(endpoint, ports[0])
+        except LookupError:
+            reason = "systemd has handed over no such socket"
+            raise CannotListen(f"cannot listen on {endpoint}: {reason}") from None
         except (CannotListenError, OSError, ValueError) as error:
             raise CannotListen(f"cannot listen on {endpoint}: {_reason(error)}") from None
 

@@ -46,6 +46,14 @@ class ListenersTests(TestCase):
         for port in ports:
             self.assertRaises(OSError, socket.create_connection, ("127.0.0.1", port))
 
+    async def test_sockets_that_systemd_has_not_made(self) -> None:
+        for endpoint in ("systemd:INET:name=proxy", "systemd:INET:index=7"):
+            listeners = Listeners(reactor, [endpoint], factory())
+            error = self.assertRaises(CannotListen, listeners.privilegedStartService)
+            self.assertEqual(
+                str(error), f"cannot listen on {endpoint}: systemd has handed over no such socket"
+            )
+
     async def test_a_port_that_is_taken_opens_none(self) -> None:
         taken = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(taken.close)
