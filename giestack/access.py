@@ -167,7 +167,8 @@ def decide(
         return NOT_FOUND
     if request.fields.websocket and not origin_allowed(request, policy.origins):
         return FOREIGN_ORIGIN
-    if _is_guarded(place, policy) and not _may_change(request, policy.origins):
+    changes = request.method not in _SAFE
+    if changes and _is_guarded(place, policy) and not _may_change(request, policy.origins):
         return FOREIGN_ORIGIN
     if isinstance(place, OwnPage):
         return _own_page(place, visitor)
@@ -498,8 +499,6 @@ def _may_change(request: Request, origins: frozenset[bytes]) -> bool:
     Such hosts have neighbours whose pages are somebody else's, and to a browser they are all one
     site: SameSite keeps no cookie back between them.
     """
-    if request.method in _SAFE:
-        return True
     sites = [value for name, value in request.raw if name.lower() == b"sec-fetch-site"]
     if sites in ([b"same-origin"], [b"none"]):
         # Also where a page hides its origin, as those do that send no referrer.

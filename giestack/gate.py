@@ -35,7 +35,6 @@ TOOLS_UNKNOWN = Refuse(
 )
 
 _TOOLS = (UnknownEntryPoint, HostEntryPoint)
-_LOGIN = OwnPage(b"/login")
 _NO_LOGIN = Refused("no login on this host")
 _REMEMBERED = 10_000
 _USED = ("entry_point", "session", "environment")
@@ -162,7 +161,7 @@ class Gate:
         if isinstance(place, (HostEntryPoint, SpawnedSession)):
             if self._is_out_of_reach(place, request):
                 return self._by_ticket(place, request, remote_user)
-        elif self._login_page is not None and place == _LOGIN:
+        elif isinstance(place, OwnPage) and place.rest == b"/login" and self._login_page:
             return self._login_page(request, remote_user)
         visitor = self._check_session(fields.session_cookies, remote_user)
         if isinstance(visitor, Deferred):

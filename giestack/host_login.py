@@ -37,6 +37,10 @@ NONCE_SECONDS = 300
 """How long a browser may take from leaving a host to coming back."""
 
 BAD_TICKET = "That login is used up, too old, or not for this browser. Begin again."
+NO_COOKIES = (
+    "Your browser has kept no cookie of this address, so it can't be told who you are. Allow its "
+    "cookies, or open it in a tab of its own."
+)
 NOT_SECURE = Refuse(
     403,
     "not-secure",
@@ -44,6 +48,8 @@ NOT_SECURE = Refuse(
 )
 
 _REMEMBERED = 10_000
+# Opening one takes as long as the rest of a request.
+_MOST_COOKIES = 8
 # A URL of ours, as `HostLogin.leave` writes it; nothing in it that any browser reads otherwise.
 _URL = re.compile(
     r"(https?)://([a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(?::([1-9][0-9]{0,4}))?(/[!\"$-\[\]-~]*)?"
@@ -131,7 +137,10 @@ class HostLogin:
         """
         host = b"%b://%b" % (request.seen.scheme, request.seen.host_name)
         found: Vouched | None = None
-        for value in host_cookies.values(request, host_cookies.SESSION):
+        values = host_cookies.values(request, host_cookies.SESSION)
+        if len(values) > _MOST_COOKIES:
+            return None
+        for value in values:
             vouched = self._known.get((host, value))
             if vouched is None:
                 vouched = self._tickets.vouched(host, value)
@@ -183,7 +192,7 @@ class HostLogin:
             if again or self.vouched(request) is not None:
                 return Redirect((here + way).encode("latin-1"), _HEADERS)
             self._log.info("a ticket was refused: {reason}", reason=str(error))
-            return Refuse(401, "bad-ticket", BAD_TICKET, again=way)
+            return Refuse(401, "bad-ticket", BAD_TICKET if nonces else NO_COOKIES, again=way)
         host = b"%b://%b" % (seen.scheme, seen.host_name)
         cookies = (
             self._set(host_cookies.SESSION, self._tickets.cookie(host, vouched), seen, None),

@@ -437,6 +437,9 @@ class TicketTests(HostCase):
         way = self.ticket(self.alice)
         del self.alice.cookies[NONCE]
         self.bad(self.alice, way)
+        decision = self.alice.ask(way, *PAGE)
+        assert isinstance(decision, Refuse)
+        self.assertIn("a tab of its own", decision.message)
 
     def test_only_a_page_that_is_gone_to_takes_it(self) -> None:
         way = self.ticket(self.alice)
@@ -506,6 +509,8 @@ class CookieTests(HostCase):
             (200, (b"junk", b"", his)),
             (200, (his, his)),
             (401, (his, mine)),
+            (200, (*(b"%d" % number for number in range(7)), his)),
+            (401, (*(b"%d" % number for number in range(8)), his)),
             (401, (b"junk",)),
         ):
             line = b"; ".join(b"__Host-giestack=" + one for one in cookies)

@@ -22,13 +22,13 @@ from giestack.meaning import (
     tickets_of,
     tool_domains,
 )
-from giestack.proxy.decision import Refuse
+from giestack.proxy.decision import Redirect, Refuse
 from giestack.settings.files import load
 from giestack.settings.galaxy_defaults import GALAXYS_ID_SECRET
 from giestack.settings.schema import Settings
 from giestack.settings.spawner_schema import Engine
 
-from .visiting_hosts import Browser, Site
+from .visiting_hosts import PAGE, TOOL, Browser, Site
 
 MINIMUM = """
 galaxy:
@@ -78,6 +78,25 @@ class MeaningTests(SynchronousTestCase):
             request = Browser(Site()).request(f"{galaxy}/giestack/login?next={url}")
             wish = login.wish(request)
             self.assertEqual(wish.status if isinstance(wish, Refuse) else None, status)
+
+    def test_the_login_page_is_where_galaxys_cookie_comes(self) -> None:
+        for more, login in (
+            ("", "/interactivetool/giestack/login"),
+            ("  cookie_path: /\n", "/interactivetool/giestack/login"),
+            ("  cookie_path: /galaxy\n", "/galaxy/interactivetool/giestack/login"),
+            (
+                "  cookie_path: /galaxy\nproxy: {interactivetools_prefix: /interactivetool/ep}\n",
+                "/galaxy/giestack/login",
+            ),
+        ):
+            settings = self.settings(more)
+            tickets = tickets_of(settings)
+            assert tickets is not None
+            page = host_login_of(settings, tickets, lambda: 0.0)
+            decision = page.leave(Browser(Site()).request(TOOL + "/x", *PAGE))
+            assert isinstance(decision, Redirect)
+            start = f"https://galaxy.example.org{login}?next=https://key1-token1."
+            self.assertEqual(decision.location.decode()[: len(start)], start)
 
     def test_what_logins_are_sealed_with(self) -> None:
         host, vouched = b"https://x", Vouched("a" * 32)

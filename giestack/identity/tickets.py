@@ -72,12 +72,12 @@ def challenge_of(nonce: bytes) -> bytes:
 class Tickets:
     """Makes and takes tickets and cookies; the same ``secret`` on all nodes.
 
-    It remembers the tickets it has taken for as long as they would be good, ``most`` at most:
+    It remembers the tickets it has taken for as long as they would be good, ``most`` at a time:
     with more it takes none. Other nodes don't know of them, so on those a ticket is one-use only
     as its nonce is, which the browser drops when the ticket is taken.
     """
 
-    def __init__(self, secret: bytes, most: int = 10_000) -> None:
+    def __init__(self, secret: bytes, most: int = 100_000) -> None:
         self._ticket = _box(secret, b"ticket")
         self._cookie = _box(secret, b"cookie")
         self._address = _box(secret, b"address")
@@ -116,13 +116,15 @@ class Tickets:
         return _vouched(session_key, remote_user)
 
     def _take(self, number: str, until: float, now: float) -> None:
-        if number in self._taken:
+        taken = self._taken
+        if number in taken:
             raise BadTicket("it was used already")
-        if len(self._taken) >= self._most:
-            self._taken = {one: end for one, end in self._taken.items() if end > now}
-            if len(self._taken) >= self._most:
-                raise BadTicket("too many were used in the last half minute")
-        self._taken[number] = until
+        # The first are about the oldest; one that stays behind another is only kept for longer.
+        while taken and taken[first := next(iter(taken))] <= now:
+            del taken[first]
+        if len(taken) >= self._most:
+            raise BadTicket("too many were used in the last half minute")
+        taken[number] = until
 
     def cookie(self, host: bytes, vouched: Vouched) -> bytes:
         """Make the value of a cookie that names a session on one host, ``scheme://name``."""

@@ -180,6 +180,12 @@ class StartTests(SynchronousTestCase):
         self.assertEqual(links.start(asked(host=TOOL_HOST)), GALAXY + "giestack/")
         self.assertIsNone(Links(domains=domains).start(asked(host=TOOL_HOST)))
 
+    def test_from_a_sessions_own_host(self) -> None:
+        links = Links(galaxy_url=GALAXY, session_domain="session.example.net")
+        elsewhere = asked(host=b"s1.session.example.net")
+        self.assertEqual(links.start(elsewhere), GALAXY + "giestack/")
+        self.assertEqual(Links(galaxy_url=GALAXY).start(elsewhere), "/giestack/")
+
     def test_where_any_domain_may_be_a_tools(self) -> None:
         links = Links(domains=("*",))
         self.assertIsNone(links.start(asked(host=TOOL_HOST)))
