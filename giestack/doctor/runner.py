@@ -12,6 +12,7 @@ AT_ONCE = 8
 """Checks that run at a time."""
 
 _ASK_AGAIN = "ask again, and look at what the check would reach if it stays silent"
+_AS_SERVICE = "ask as the service's user: sudo -u USER giestack doctor …"
 _REPORT = "tell the authors of giestack; the other checks are not touched by it"
 
 Findings = tuple[Finding, ...]
@@ -75,6 +76,9 @@ def looked(check: Check) -> Findings:
         return tuple(check.look())
     except CannotTell as error:
         return (warn(f"{check.words}: {error}", error.remedy or _ASK_AGAIN),)
+    except PermissionError as error:
+        where = f" {error.filename}" if error.filename else ""
+        return (warn(f"{check.words}: this user may not look at{where or ' it'}", _AS_SERVICE),)
     except Exception as error:
         # The text of an error that nobody has foreseen may hold anything.
         return (warn(f"{check.words}: the check failed with {type(error).__name__}", _REPORT),)

@@ -67,6 +67,15 @@ class RunnerTests(SynchronousTestCase):
         self.assertEqual(found.finding.message, "words of a: no light")
         self.assertEqual(found.finding.remedy, "switch it on")
 
+    def test_what_this_user_may_not_see(self) -> None:
+        def hidden() -> Iterable[Finding]:
+            raise PermissionError(13, "Permission denied", "/srv/hidden")
+
+        (found,) = results([check("a", hidden)])
+        self.assertEqual(found.finding.status, "warn")
+        self.assertIn("/srv/hidden", found.finding.message)
+        self.assertIn("sudo -u", found.finding.remedy)
+
     def test_a_broken_check_does_not_tell_what_it_held(self) -> None:
         def broken() -> Iterable[Finding]:
             raise ValueError("the secret is 1234")
