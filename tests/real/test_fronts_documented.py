@@ -75,9 +75,9 @@ class DocumentedCase(SynchronousTestCase):
         behind.socket.close()
         return (*got, fields_of(client.head()))
 
-    def tunnel(self, visitor, path, **options):
-        """Open a WebSocket and talk; returns what the tool got."""
-        client = visitor.begin(self, path, *WEBSOCKET, **options)
+    def tunnel(self, visitor, path, origin=f"https://{HOST}", **options):
+        """Open a WebSocket, from a page of this origin, and talk; returns what the tool got."""
+        client = visitor.begin(self, path, f"Origin: {origin}", *WEBSOCKET, **options)
         behind = self.tool.accept()
         head = behind.head()
         behind.answer_websocket(head)
@@ -123,14 +123,13 @@ class EnvironmentTests(DocumentedCase):
         self.assertEqual(answer["location"], f"https://{visitor.authority}{ENVIRONMENT}/tree?")
         self.assertLogged(site, "/tree", VISITOR)
         self.assertEqual(self.tunnel(visitor, KERNEL)[0], f"GET {KERNEL} HTTP/1.1")
-        # The page asks from Galaxy's own origin, whatever Host says by now.
-        origin = {"origin": f"https://{HOST}"}
-        with self.assertRaises(InvalidStatus) as caught:
-            visitor.open(KERNEL, None, **origin)
-        self.assertEqual(caught.exception.response.status_code, 401)
-        with self.assertRaises(InvalidStatus) as caught:
-            visitor.open(KERNEL, origin="https://evil.example.org")
-        self.assertEqual(caught.exception.response.status_code, 403)
+        for case, origin, status in (
+            (None, f"https://{HOST}", 401),
+            (ALICE, "https://evil.example.org", 403),
+        ):
+            with self.assertRaises(InvalidStatus) as caught:
+                visitor.open(KERNEL, case, origin=origin)
+            self.assertEqual(caught.exception.response.status_code, status)
 
     def test_nginx(self):
         site, visitor = self.visitor(EnvironmentsNginx)
@@ -142,6 +141,9 @@ class EnvironmentTests(DocumentedCase):
         self.assertEqual((told["host"], told["x-forwarded-for"]), (own, "127.0.0.1"))
         self.assertEqual(told["x-forwarded-proto"], "https")
         self.assertEqual(status, "HTTP/1.1 200 OK")
+        # Own pages by HTTP/1.0.
+        answer = visitor.ask(f"{ENVIRONMENT}/tree", headers=HTML)
+        self.assertEqual((answer.status, b"log in" in answer.body), (401, True))
         # What is wrong with that file: the doctor names it.
         self.assertEqual(
             self.tunnel(visitor, KERNEL)[0], f"GET {KERNEL.partition('?')[0]} HTTP/1.1"
@@ -167,7 +169,9 @@ class ToolTests(DocumentedCase):
         self.assertLogged(site, "/a%2Fb", VISITOR)
         self.assertEqual(visitor.ask(path, headers=HTML).status, 401)
         for place, host in ((path + "/k?s=1", HOST), ("/k?s=1", tool_host(PATH_IN_URL))):
-            line, told = self.tunnel(visitor, place, host=host)
+            # Host has no port any more.
+            origin = f"https://{host}:{visitor.front.port}"
+            line, told = self.tunnel(visitor, place, origin, host=host)
             self.assertEqual((line, told["host"]), (f"GET {place} HTTP/1.1", host))
         self.uploads(visitor, path)
         self.events(visitor, path)
