@@ -9,7 +9,13 @@ from giestack.proxy.head import Malformed, RequestFields, split_host
 UNIX_PEER = b"unix:"
 """Stands for the peer's address on a UNIX socket."""
 
-_ADDRESS = re.compile(rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|(?=.*:.*:)[0-9a-f:.]+", re.I)
+# Some fronts add the visitor's port, and then IPv6 has brackets (RFC 7239 section 6).
+_ADDRESS = re.compile(
+    rb"([0-9]{1,3}(?:\.[0-9]{1,3}){3})(?::[0-9]{1,5})?"
+    rb"|((?=.*:.*:)[0-9a-f:.]+)"
+    rb"|\[((?=.*:.*:)[0-9a-f:.]+)\](?::[0-9]{1,5})?",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +87,11 @@ def _last_hop(claimed: bytes, peer: bytes, trusted: Container[bytes]) -> bytes:
     for member in reversed(claimed.split(b",")):
         hop = member.strip(b" \t")
         if hop:
-            if not _ADDRESS.fullmatch(hop):
+            found = _ADDRESS.fullmatch(hop)
+            if found is None:
                 break
-            address = hop.removeprefix(b"::ffff:")
+            hop = found[1] or found[2] or found[3]
+            address = hop[7:] if hop.lower().startswith(b"::ffff:") else hop
             if address not in trusted:
                 break
     return address
