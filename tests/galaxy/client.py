@@ -28,6 +28,7 @@ class Visitor:
         self._server = server
         self.set_cookie: dict[str, str] = {}
         self.named: dict[str, str] = {}
+        self._name: str | None = None
         self._cookie = cookie
 
     @property
@@ -69,6 +70,11 @@ class Visitor:
         assert answer.status == 200, (method, path, answer.status, answer.body[:2000])
         return answer.json if answer.body else None
 
+    @property
+    def fields(self) -> dict[str, str]:
+        """What its browser sends to any port of this machine."""
+        return {"Host": "localhost", "Cookie": f"{COOKIE}={self.cookie}"}
+
     def arrive(self) -> "Visitor":
         """Look at a page: Galaxy makes an anonymous session."""
         self.ask("GET", "/login/start")
@@ -76,6 +82,7 @@ class Visitor:
 
     def log_in(self, name: str) -> "Visitor":
         """Log in as one of `USERS`."""
+        self._name = name
         self.arrive()
         form = {"login": f"{name}@example.org", "password": f"password-{name}"}
         self.done("POST", "/user/login", {**form, "session_csrf_token": self._token()})
@@ -100,6 +107,12 @@ class Visitor:
         return token
 
     # Interactive tools.
+
+    def end_tools(self) -> None:
+        """End all that run for this user, or session, also where it has been left meanwhile."""
+        visitor = self if self._name is None else Visitor(self._server).log_in(self._name)
+        for tool in visitor.entry_points().values():
+            visitor.ask("DELETE", f"/api/entry_points/{tool['id']}")
 
     def start(self, tool: str) -> str:
         """Have a tool started; the id of its job."""

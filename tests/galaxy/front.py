@@ -7,8 +7,8 @@ from typing import Any
 
 from tests.galaxy.client import Visitor
 from tests.galaxy.server import Server
-from tests.neighbours.backend import WEBSOCKET, Conversation, conversation, request
-from tests.neighbours.giestack import COOKIE, Answer, Giestack
+from tests.neighbours.backend import WEBSOCKET, Conversation, conversation
+from tests.neighbours.giestack import Answer, Giestack
 from tests.neighbours.program import CleanUp, eventually
 
 API = "/giestack/api/v1/"
@@ -86,11 +86,11 @@ class Front(Giestack):
         """Ask giestack to stop a tool."""
         return self.send("DELETE", f"{API}entry_points/{id}", visitor, OURS)
 
-    def tunnel(self, path: str, visitor: Visitor) -> "Tunnel":
-        """Open a WebSocket to a tool."""
-        fields = (f"Cookie: {COOKIE}={visitor.cookie}", *WEBSOCKET)
+    def tunnel(self, path: str, fields: Mapping[str, str]) -> "Tunnel":
+        """Open a WebSocket with these fields in its head."""
+        lines = [f"{name}: {value}" for name, value in fields.items()]
         tunnel = conversation(self._test, self.port)
-        tunnel.send(request(path, *fields))
+        tunnel.send("\r\n".join([f"GET {path} HTTP/1.1", *lines, *WEBSOCKET, "", ""]).encode())
         head = tunnel.head()
         assert head.startswith(b"HTTP/1.1 101 "), head
         return Tunnel(tunnel)

@@ -1,6 +1,9 @@
-"""Galaxy as big sites have it: on PostgreSQL, and with its cookie for the hosts of tools, too."""
+"""Galaxy as big sites have it: all on PostgreSQL, and its cookie goes to the hosts of tools."""
 
+import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 
 from tests.galaxy.front import wait_for_answer
 from tests.galaxy.server import Server, UntilTheEnd, server
@@ -10,13 +13,27 @@ from tests.neighbours.postgres import postgres
 
 def on_postgres() -> Server:
     """The Galaxy that all tests here share."""
-    return server(database_connection=_database(), cookie_domain="localhost")
+    return server(
+        database_connection=_database(),
+        interactivetoolsproxy_map=_map(),
+        cookie_domain="localhost",
+    )
 
 
 @cache
 def _database() -> str:
     engine = postgres()
     return engine.url(engine.new_database(UntilTheEnd()))
+
+
+@cache
+def _map() -> str:
+    """The map of the tools, made beforehand as an administrator does."""
+    engine = postgres()
+    url = engine.url(engine.new_database(UntilTheEnd()))
+    giestack = Path(sys.executable).with_name("giestack")
+    subprocess.run([giestack, "create-map", url], check=True, capture_output=True)
+    return url
 
 
 class PostgresTests(Story, GalaxyTestCase):
