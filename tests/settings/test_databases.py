@@ -106,8 +106,10 @@ class PlaceOfTests(KindCase):
         )
         for one, other in same:
             self.assertEqual(place_of(one), place_of(other))
-        others = ("postgresql://h/a", "postgresql://h/b", "postgresql://h:1/a", "sqlite:////h/a")
-        others += ("postgresql:///a?service=b", "postgresql:///a?host=/run/b", "postgresql://b")
+        others = (
+            *("postgresql://h/a", "postgresql://h/b", "postgresql://h:1/a", "sqlite:////h/a"),
+            *("postgresql:///a?service=b", "postgresql:///a?host=/run/b", "postgresql://b"),
+        )
         self.assertEqual(len({place_of(url) for url in others}), 7)
         self.assertEqual(place_of("postgresql:///d?host=a&host=b")[1], "a,b")
 
