@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from giestack.settings.endpoints import escaped
-from giestack.settings.files import load
+from giestack.settings.files import is_there, load
 from giestack.settings.load import Loaded
 from giestack.settings.places import host
 from giestack.settings.problems import Problem, SettingsError, Wrong
@@ -58,7 +58,10 @@ _EPILOG = (
     "tool may use it."
 )
 
-_NO_GALAXY = f"no configuration of Galaxy (looked at {_LOOKED}), so nobody's login is checked"
+# Where Galaxy is told its database so, there is one that knows who owns a tool.
+_DATABASE = ("GALAXY_CONFIG_OVERRIDE_DATABASE_CONNECTION", "GALAXY_CONFIG_DATABASE_CONNECTION")
+_NO_GALAXY_FILE = f"no configuration of Galaxy (looked at {_LOOKED})"
+_NO_GALAXY = f"{_NO_GALAXY_FILE}, so nobody's login is checked"
 _OPEN_TOOLS = "interactive tools are open to whoever knows their URL, as with gx-it-proxy"
 _OPEN_ENVIRONMENTS = (
     "environments of the older maps are open to whoever sends the cookie that the map names, also "
@@ -93,6 +96,8 @@ def command_of(
         parser.error("--forwardIP and --forwardPort need each other")
     options = [f"--{name}" for name in _FLAGS if found[name]]
     found["galaxy-config"] = _galaxys_file(found["galaxy-config"], environ, cwd)
+    if found["galaxy-config"] is None and (told := [one for one in _DATABASE if environ.get(one)]):
+        parser.error(f"{told[0]} is set, but there is {_NO_GALAXY_FILE}: name it")
     options += [f"--{name}={found[name]}" for name in _VALUES if found[name]]
     return found["ip"], found["port"], options
 
@@ -159,7 +164,7 @@ def _galaxys_file(named: str | None, environ: Mapping[str, str], cwd: Path) -> s
     named = named or environ.get("GALAXY_CONFIG_FILE")
     if named:
         return named
-    return next((place for place in PLACES if Path(cwd, place).is_file()), None)
+    return next((place for place in PLACES if is_there(Path(cwd, place))), None)
 
 
 def can_listen(address: str) -> bool:

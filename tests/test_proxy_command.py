@@ -108,6 +108,34 @@ class CommandLineTests(ProxyCommandCase):
         found = self.options("--galaxy-config=mine.yml", GALAXY_CONFIG_FILE="o.yml")
         self.assertEqual(found, ["--galaxy-config=mine.yml"])
 
+    def test_a_configuration_that_is_out_of_reach_is_not_taken_for_none(self) -> None:
+        place = self.cwd / PLACES[0]
+        place.symlink_to("/not/mounted/galaxy.yml")
+        self.assertEqual(self.options(), [f"--galaxy-config={PLACES[0]}"])
+        status, said = self.ends("--port=1")
+        self.assertIn("config/galaxy.yml: No such file or directory", f"{status}{said}")
+        place.unlink()
+        place.mkdir()
+        self.assertEqual(self.options(), [f"--galaxy-config={PLACES[0]}"])
+        place.rmdir()
+        place.parent.rmdir()
+        for target in ("/not/mounted", "config"):
+            place.parent.symlink_to(target)
+            self.assertEqual(self.options(), [f"--galaxy-config={PLACES[0]}"])
+            place.parent.unlink()
+        place.parent.write_text("no folder")
+        self.assertEqual(self.options(), [])
+
+    def test_a_database_without_a_configuration(self) -> None:
+        name = "GALAXY_CONFIG_OVERRIDE_DATABASE_CONNECTION"
+        self.patch(os, "environ", {name: "postgresql://galaxy:hidden@db/galaxy"})
+        status, said = self.ends("--sessions=m.sqlite")
+        self.assertEqual(status, 2)
+        self.assertIn(f"{name} is set, but there is no configuration of Galaxy", said)
+        self.assertNotIn("hidden", said)
+        self.write()
+        self.assertEqual(self.options(**os.environ), [f"--galaxy-config={PLACES[0]}"])
+
     def test_help_and_version(self) -> None:
         for option in ("-h", "--help"):
             status, said = self.ends(option)

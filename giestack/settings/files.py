@@ -1,5 +1,6 @@
 """The only module of the settings that touches files and folders."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,12 +24,27 @@ def find_config(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> 
         return Path(cwd, named)
     for place in PLACES:
         path = Path(cwd, place)
-        if path.is_file():
+        if is_there(path):
             return path
     looked = ", ".join(("--config", "$GIESTACK_CONFIG", *PLACES))
     raise SettingsError(
         (Problem("", f"no configuration: looked at {looked}. To try giestack out, use --demo"),)
     )
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether something has this name, be it nothing that can be read.
+
+    So a link to a disk that is not mounted, or a folder that nobody may look into, is an error
+    that names it, and not as if nothing had been configured.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return os.path.islink(path.parent) and not os.path.exists(path.parent)
+    except OSError:
+        pass
+    return True
 
 
 def load(

@@ -45,6 +45,17 @@ class FindConfigTests(FileCase):
         self.assertEqual(find_config("/x.yml", environ, self.folder), Path("/x.yml"))
         self.assertEqual(find_config("", {"GIESTACK_CONFIG": ""}, self.folder), here)
 
+    def test_one_that_is_out_of_reach_is_not_passed_over(self) -> None:
+        self.write("etc/giestack.yml")
+        here = self.folder / "giestack.yml"
+        here.symlink_to("/not/mounted/giestack.yml")
+        self.assertEqual(find_config(None, {}, self.folder), here)
+        here.unlink()
+        here.symlink_to(here.name)
+        self.assertEqual(find_config(None, {}, self.folder), here)
+        self.patch(files, "PLACES", (f"{'n' * 300}/giestack.yml", str(self.etc)))
+        self.assertEqual(find_config(None, {}, self.folder).parent.name, "n" * 300)
+
     def assert_none(self) -> None:
         with self.assertRaises(SettingsError) as caught:
             find_config(None, {}, self.folder)
