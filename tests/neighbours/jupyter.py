@@ -1,13 +1,19 @@
 """A real Jupyter server for tests, as the container of an interactive tool has it."""
 
+import json
 import os
 import secrets
 import sys
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from websockets.sync.client import ClientConnection
 
 from tests.neighbours.galaxy import new_folder
 from tests.neighbours.giestack import ask
-from tests.neighbours.program import CleanUp, Program, free_port
+from tests.neighbours.program import PATIENCE, CleanUp, Program, free_port
 
 
 class Jupyter:
@@ -36,6 +42,8 @@ class Jupyter:
             "ServerApp.root_dir": self.home,
             "ServerApp.open_browser": False,
             "ServerApp.allow_root": True,
+            # Whatever name it is reached by.
+            "ServerApp.allow_remote_access": True,
             "ServerApp.jpserver_extensions": "{'jupyter_server_terminals': True}",
             "IdentityProvider.token": self.token,
             # Else Jupyter itself would hold large outputs back.
@@ -56,6 +64,24 @@ class Jupyter:
         self.program.until(
             lambda: ask(self.port, f"{base}/api").status == 200, "a Jupyter server that answers"
         )
+
+
+def outputs(channels: ClientConnection, code: str) -> Iterator[tuple[str, Any]]:
+    """Run code in a kernel, by its WebSocket; yield kind and content of its outputs."""
+    header = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "version": "5.3"}
+    header |= {"username": "", "session": uuid.uuid4().hex, "date": ""}
+    content = {"code": code, "silent": False, "allow_stdin": False}
+    message = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
+    channels.send(json.dumps({**message, "channel": "shell", "buffers": []}))
+    while True:
+        answer = json.loads(channels.recv(timeout=PATIENCE))
+        if answer["parent_header"].get("msg_id") != header["msg_id"]:
+            continue
+        kind, content = answer["header"]["msg_type"], answer["content"]
+        if kind == "status" and content["execution_state"] == "idle":
+            return
+        if answer["channel"] == "iopub":
+            yield kind, content
 
 
 def _environment(folder: Path) -> dict[str, str]:

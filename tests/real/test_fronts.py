@@ -28,7 +28,8 @@ from tests.neighbours.galaxy import (
     PLAIN,
     path_of,
 )
-from tests.neighbours.giestack import COOKIE
+from tests.neighbours.giestack import COOKIE, ask
+from tests.neighbours.jupyter import Jupyter, outputs
 from tests.neighbours.program import PATIENCE, eventually, free_port
 
 LARGE = 4 * 1024 * 1024
@@ -255,6 +256,22 @@ class FrontTests(SynchronousTestCase):
         for tunnel in silent:
             tunnel.send("still there")
             self.assertEqual(tunnel.recv(PATIENCE), "still there")
+
+    def test_a_kernel(self):
+        site = Site(self, FRONTS)
+        base = site.path(PATH_IN_URL)
+        jupyter = Jupyter(self, base)
+        site.publish(PATH_IN_URL, jupyter.port)
+        known = {"Authorization": f"token {jupyter.token}"}
+        made = ask(jupyter.port, f"{base}/api/kernels", method="POST", headers=known)
+        path = f"{base}/api/kernels/{made.json['id']}/channels?token={jupyter.token}"
+
+        def visit(visitor):
+            with visitor.open(path) as channels:
+                results = dict(outputs(channels, "6*7"))
+            self.assertEqual(results["execute_result"]["data"]["text/plain"], "42")
+
+        site.visits(visit)
 
     def strangers(self, visitor, path):
         for case, origin, status in (

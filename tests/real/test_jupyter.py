@@ -3,7 +3,6 @@
 import json
 import socket
 import time
-import uuid
 
 from twisted.trial.unittest import SynchronousTestCase
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -20,7 +19,7 @@ from tests.neighbours.galaxy import (
     path_of,
 )
 from tests.neighbours.giestack import COOKIE, Giestack
-from tests.neighbours.jupyter import Jupyter
+from tests.neighbours.jupyter import Jupyter, outputs
 from tests.neighbours.program import PATIENCE
 
 SESSION_CACHE = 1.0
@@ -67,34 +66,17 @@ class JupyterTests(SynchronousTestCase):
         self.assertEqual(answer.status, 201)
         return f"/api/kernels/{answer.json['id']}/channels"
 
-    def outputs(self, channels, code):
-        """Run code in a kernel; yield its outputs until it is idle again."""
-        header = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "version": "5.3"}
-        header |= {"username": "", "session": uuid.uuid4().hex, "date": ""}
-        content = {"code": code, "silent": False, "allow_stdin": False}
-        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
-        channels.send(json.dumps({**message, "channel": "shell", "buffers": []}))
-        while True:
-            answer = json.loads(channels.recv(timeout=PATIENCE))
-            if answer["parent_header"].get("msg_id") != header["msg_id"]:
-                continue
-            kind, content = answer["header"]["msg_type"], answer["content"]
-            if kind == "status" and content["execution_state"] == "idle":
-                return
-            if answer["channel"] == "iopub":
-                yield kind, content
-
     def test_a_kernel_computes(self):
         with self.open(self.start_kernel()) as channels:
             results = [
                 content["data"]["text/plain"]
-                for kind, content in self.outputs(channels, "6*7")
+                for kind, content in outputs(channels, "6*7")
                 if kind == "execute_result"
             ]
             self.assertEqual(results, ["42"])
             big = "".join(
                 content["text"]
-                for kind, content in self.outputs(channels, "print('0123456789' * 800_000)")
+                for kind, content in outputs(channels, "print('0123456789' * 800_000)")
                 if kind == "stream"
             )
             self.assertTrue(big == "0123456789" * 800_000 + "\n", len(big))
@@ -102,7 +84,7 @@ class JupyterTests(SynchronousTestCase):
             code = f"len({'x' * 5_000_000!r})"
             results = [
                 content["data"]["text/plain"]
-                for kind, content in self.outputs(channels, code)
+                for kind, content in outputs(channels, code)
                 if kind == "execute_result"
             ]
             self.assertEqual(results, ["5000000"])
@@ -150,7 +132,7 @@ class JupyterTests(SynchronousTestCase):
             self.open(f"/terminals/websocket/{name}") as terminal,
             self.open(path, case=ALICE_ELSEWHERE) as elsewhere,
         ):
-            list(self.outputs(kernel, "1"))
+            list(outputs(kernel, "1"))
             self.galaxy.log_out(ALICE)
             began = time.monotonic()
             for tunnel in (kernel, terminal):
@@ -162,7 +144,7 @@ class JupyterTests(SynchronousTestCase):
             self.assertEqual(self.ask("/api/kernels").status, 401)
             # Another browser of hers stays logged in.
             self.assertEqual(
-                [kind for kind, _ in self.outputs(elsewhere, "1") if kind == "execute_result"],
+                [kind for kind, _ in outputs(elsewhere, "1") if kind == "execute_result"],
                 ["execute_result"],
             )
         self.assertEqual(self.giestack.metrics()["giestack_session_cut_connections_total"], 2)
