@@ -59,20 +59,20 @@ class Listener:
         self._over = over
         self._why = ""
         self._ended = Event()
-        # Written to at the end, so that nothing is waited out.
-        self._end, self._end_seen = socket.socketpair()
+        self._end: socket.socket | None = None
         self._thread = Thread(target=self._work, name=f"listener-{channel}", daemon=True)
 
     def start(self) -> None:
         """Begin."""
+        # Closed at the end, which the other side sees: nothing is waited out.
+        self._end, self._end_seen = socket.socketpair()
         self._thread.start()
 
     def stop(self) -> None:
         """End as soon as the server has answered what it was asked; nobody waits for it."""
         self._ended.set()
-        self._end.close()
-        if not self._thread.is_alive():
-            self._end_seen.close()
+        if self._end is not None:
+            self._end.close()
 
     def _work(self) -> None:
         pause = _FIRST_PAUSE

@@ -217,11 +217,3 @@ class GiestackTests(SynchronousTestCase):
         self.assertEqual(self.status(path), 200)
         eventually(lambda: self.ready()[0] == 200, "readiness")
         self.assertNoPasswordIsShown()
-
-    def test_galaxys_own_database(self):
-        """Found out by looking, where no two URLs tell."""
-        self.map.execute("CREATE TABLE galaxy_session (id INTEGER)")
-        path = self.publish(PLAIN)
-        self.start()
-        eventually(lambda: "is in Galaxy's own database" in self.ready()[1], "a refusal")
-        self.assertNotEqual(self.status(path), 200)
