@@ -1,5 +1,6 @@
 """``giestack doctor``: reads the configuration, has everything looked at, and tells it."""
 
+import io
 import os
 import sys
 from argparse import Namespace
@@ -45,7 +46,14 @@ def run(options: Namespace, environ: Mapping[str, str], cwd: Path) -> int:
     else:
         checks = checks_of(deployment, _umask())
         redaction = Redaction(deployment.secrets())
-    found = _told(checks, redaction, environ, as_list=options.json)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # An old terminal may not have every sign.
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        found = _told(checks, redaction, environ, as_list=options.json)
+    except KeyboardInterrupt:
+        print()
+        return 1
     return 1 if any(result.finding.status == "fail" for result in found) else 0
 
 

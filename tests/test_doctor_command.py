@@ -94,6 +94,21 @@ class DoctorTests(DoctorCase):
         self.assertEqual(self.run_command("doctor", "--cookie", "abc")[0], 2)
         self.assertEqual(self.run_command("doctor", "--url", "nonsense")[0], 2)
 
+    def test_who_has_seen_enough(self) -> None:
+        def interrupt(checks: object, waits: object = None) -> None:
+            raise KeyboardInterrupt
+
+        self.patch(doctor_command, "results", interrupt)
+        self.assertEqual(self.run_command("doctor", "--config", self.deployment())[0], 1)
+
+    def test_signs_that_a_terminal_does_not_have(self) -> None:
+        output = io.BytesIO()
+        path = self.deployment()
+        self.patch(sys, "stdout", io.TextIOWrapper(output, "ascii"))
+        self.assertEqual(main(["doctor", "--config", path]), 0)
+        sys.stdout.flush()
+        self.assertIn(b"? ", output.getvalue())
+
     def test_nothing_is_found(self) -> None:
         self.patch(Path, "cwd", lambda: self.folder)
         status, lines = self.run_command("doctor")

@@ -88,6 +88,11 @@ def trusting_all() -> ssl.SSLContext:
     return context
 
 
+def address_of(host: str) -> str:
+    """A host as the system resolves it; names below localhost are this machine (RFC 6761)."""
+    return "127.0.0.1" if host.endswith(".localhost") else host
+
+
 def connect(
     place: Place, context: ssl.SSLContext | None = None, seconds: float = SECONDS
 ) -> socket.socket:
@@ -98,7 +103,7 @@ def connect(
             made.settimeout(seconds)
             made.connect(place.path)
         else:
-            made = socket.create_connection((place.host, place.port), seconds)
+            made = socket.create_connection((address_of(place.host), place.port), seconds)
     except OSError as error:
         raise _unconnected(place, error, seconds) from None
     if not place.tls:

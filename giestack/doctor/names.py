@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from giestack.doctor.asking import NoAnswer, Place, connect
+from giestack.doctor.asking import NoAnswer, Place, address_of, connect
 from giestack.doctor.check import CannotTell, Check, Finding, fail, ok, warn
 from giestack.doctor.deployment import Deployment, place_of_url
 from giestack.settings.endpoints import parse
@@ -29,7 +29,7 @@ Resolve = Callable[[str], frozenset[str]]
 def resolve(name: str) -> frozenset[str]:
     """The addresses of a name; none where it has none."""
     try:
-        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(address_of(name), None, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError):
         return frozenset()
     return frozenset(str(entry[4][0]) for entry in found)

@@ -61,6 +61,10 @@ class ConnectTests(AskingCase):
             self.text_of(connect, Place("n.invalid", 1)), "the name n.invalid has no address"
         )
 
+    def test_names_below_localhost_are_this_machine(self) -> None:
+        port = Server(self, says(reply(200, b"x"))).port
+        self.assertEqual(ask(Place("galaxy.localhost", port), "/", HOST).body, b"x")
+
     def test_other_trouble(self) -> None:
         for error, text in (
             (TimeoutError(), "does not answer within 4 s"),
