@@ -45,12 +45,7 @@ def by_session(
     routes: Iterable[EnvironmentRoute], session_of: Callable[[str], str | None]
 ) -> BySession:
     """Sort routes by session. ``session_of`` a cookie is None where nobody can have that one."""
-    found: dict[str, list[EnvironmentRoute]] = {}
-    for route in routes:
-        session = session_of(route.cookie)
-        if session is not None:
-            found.setdefault(session, []).append(route)
-    return found
+    return Sorter(session_of)(routes)
 
 
 class Sorter:
@@ -67,13 +62,15 @@ class Sorter:
     def __call__(self, routes: Iterable[EnvironmentRoute]) -> BySession:
         """Return the routes by session."""
         before, self._known = self._known, {}
-
-        def session_of(cookie: str) -> str | None:
+        known = self._known
+        found: dict[str, tuple[EnvironmentRoute, ...]] = {}
+        for route in routes:
+            cookie = route.cookie
             session = before[cookie] if cookie in before else self._session_of(cookie)
-            self._known[cookie] = session
-            return session
-
-        return by_session(routes, session_of)
+            known[cookie] = session
+            if session is not None:
+                found[session] = (*found[session], route) if session in found else (route,)
+        return found
 
 
 def route_for(routes: Sequence[EnvironmentRoute], path: bytes) -> EnvironmentRoute | None:

@@ -16,7 +16,7 @@ class BySessionTests(SynchronousTestCase):
     def test_cookies_that_stand_for_one_session(self):
         routes = [route("AB"), route("zz"), route("ab", THERE)]
         known = {"AB": "session", "ab": "session"}
-        self.assertEqual(by_session(routes, known.get), {"session": [routes[0], routes[2]]})
+        self.assertEqual(by_session(routes, known.get), {"session": (routes[0], routes[2])})
 
     def test_nothing_tells_the_cookie(self):
         self.assertNotIn("hush", repr(route("hush")))
@@ -32,9 +32,11 @@ class SorterTests(SynchronousTestCase):
         self.asked.append(cookie)
         return self.known.get(cookie)
 
-    def test_it_sorts(self):
-        for routes in ([route("AB"), route("ab", THERE), route("zz")], [route("cd")], []):
-            self.assertEqual(self.sort(routes), by_session(routes, self.known.get))
+    def test_it_sorts_anew_each_time(self):
+        first, second, other = route("AB"), route("ab", THERE), route("cd")
+        self.assertEqual(self.sort([first, second, route("zz")]), {"session": (first, second)})
+        self.assertEqual(self.sort([other, second]), {"other": (other,), "session": (second,)})
+        self.assertEqual(self.sort([]), {})
 
     def test_what_is_new_alone_is_looked_up(self):
         self.sort([route("AB"), route("zz")])
