@@ -27,6 +27,7 @@ WIDE = {"viewport": {"width": 1280, "height": 800}}
 _REFUSED = "Failed to load resource: the server responded with a status of "
 PAGES = (
     ("dashboard", "alice", "", 200),
+    ("tool", "alice", "tools/key1", 200),
     ("guest", "guest", "", 200),
     ("launch", "bob", "launch?profile=jupyter", 200),
     ("launch-again", "alice", "launch?profile=jupyter", 200),

@@ -31,6 +31,7 @@ from giestack.spawner.view import Moment, SessionView
 from giestack.visitor import Anonymous, Identity
 from tests.site.conversation import ADMIN, ALICE, GUEST, NOW, Entry, Galaxy
 from tests.site.fake_spawning import BOB, PLAIN, FakeSpawning, session
+from tests.site.fake_stopping import FakeGalaxyApi
 
 VISITORS: dict[bytes, Identity | Anonymous] = {
     b"alice": ALICE,
@@ -154,6 +155,7 @@ def make_front(reactor: Any) -> Front:
         galaxy.tools(),
         lambda: NOW + (datetime.now(UTC) - began),
         spawning=spawning,
+        stopping=FakeGalaxyApi({"key1": ALICE}).stopping(),
     )
     _beside(site, spawning)
     return Front(
