@@ -217,3 +217,19 @@ class GiestackTests(SynchronousTestCase):
         self.assertEqual(self.status(path), 200)
         eventually(lambda: self.ready()[0] == 200, "readiness")
         self.assertNoPasswordIsShown()
+
+    def test_two_on_one_map(self):
+        """Each is told of every change; one goes on without the other."""
+        make_map(self.url, self.site.folder)
+        self.start()
+        other = self.giestack
+        self.start()
+        eventually(lambda: len(self.map.backends("LISTEN")) == 2, "two listeners")
+        path = self.publish(PLAIN)
+        for one in (other, self.giestack):
+            one.until_it_answers(path, 200, cookie=cookie(ALICE))
+        other.program.send(signal.SIGKILL)
+        self.assertEqual(other.program.wait(), -signal.SIGKILL)
+        self.assertEqual(self.status(path), 200)
+        path = self.publish(BOBS)
+        self.giestack.until_it_answers(path, 200, cookie=cookie(BOB))
