@@ -188,11 +188,12 @@ class HostLogin:
         except BadTicket as error:
             # Another tab was faster. Either it is back already, and whether that login is good is
             # asked there; or it has overwritten our nonce, with one that will do for all tabs.
-            again = isinstance(error, OtherNonce) and any(map(is_nonce, nonces))
-            if again or self.vouched(request) is not None:
+            other = isinstance(error, OtherNonce)
+            if (other and any(map(is_nonce, nonces))) or self.vouched(request) is not None:
                 return Redirect((here + way).encode("latin-1"), _HEADERS)
             self._log.info("a ticket was refused: {reason}", reason=str(error))
-            return Refuse(401, "bad-ticket", BAD_TICKET if nonces else NO_COOKIES, again=way)
+            message = NO_COOKIES if other and not nonces else BAD_TICKET
+            return Refuse(401, "bad-ticket", message, again=way)
         host = b"%b://%b" % (seen.scheme, seen.host_name)
         cookies = (
             self._set(host_cookies.SESSION, self._tickets.cookie(host, vouched), seen, None),

@@ -440,6 +440,11 @@ class TicketTests(HostCase):
         decision = self.alice.ask(way, *PAGE)
         assert isinstance(decision, Refuse)
         self.assertIn("a tab of its own", decision.message)
+        # It is not the browser's fault where the ticket is no good any more.
+        self.site.now += 30
+        decision = self.alice.ask(way, *PAGE)
+        assert isinstance(decision, Refuse)
+        self.assertIn("too old", decision.message)
 
     def test_only_a_page_that_is_gone_to_takes_it(self) -> None:
         way = self.ticket(self.alice)

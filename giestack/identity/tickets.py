@@ -109,6 +109,8 @@ class Tickets:
             raise BadTicket("it is for another host")
         if not -SKEW <= now - float(made) < LIFETIME:
             raise BadTicket("it is too old, or the nodes' clocks differ")
+        if number in self._taken:
+            raise BadTicket("it was used already")
         known = challenge.encode("latin-1")
         if not any(compare_digest(challenge_of(nonce), known) for nonce in nonces):
             raise OtherNonce("the browser that brings it has not the nonce that it was made for")
@@ -117,8 +119,6 @@ class Tickets:
 
     def _take(self, number: str, until: float, now: float) -> None:
         taken = self._taken
-        if number in taken:
-            raise BadTicket("it was used already")
         # The first are about the oldest; one that stays behind another is only kept for longer.
         while taken and taken[first := next(iter(taken))] <= now:
             del taken[first]
