@@ -24,9 +24,9 @@ test:  ## all tests, with the real neighbours
 	@tools/test.sh
 
 test-galaxy:  ## with a Galaxy that runs, from PyPI; 2 minutes more the first time, 900 MB
-	@tools/prepare.sh --packages "$(galaxys_neighbours)" --extras "demo,test"
+	@tools/prepare.sh --packages "$(galaxys_neighbours)" --extras "demo,test" --no-services
 	@tools/prepare-galaxy.sh
-	@tools/test.sh tests.galaxy.environments tests.galaxy.on_sqlite tests.galaxy.on_postgres tests.galaxy.with_remote_user
+	@tools/test.sh $(addprefix tests.galaxy.,environments on_sqlite on_postgres with_remote_user)
 
 lint:  ## style and types
 	@tools/prepare.sh --extras "demo,test"
