@@ -184,6 +184,8 @@ class _Front:
                 f"the front does not tell visitors' addresses: all seem to come from {here.peer}",
                 "in nginx: proxy_set_header X-Forwarded-For $remote_addr",
             )
+        elif self._is_direct(here):
+            yield ok("there is no front in between: this is giestack's own listener")
         else:
             yield ok("visitors' addresses are told by a front that is trusted")
 
