@@ -5,6 +5,7 @@ import hashlib
 import json
 import socket
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.neighbours.program import PATIENCE, CleanUp
@@ -134,6 +135,31 @@ def conversation(test: CleanUp, port: int) -> Conversation:
     sock = socket.create_connection(("127.0.0.1", port), PATIENCE)
     test.addCleanup(sock.close)
     return Conversation(sock)
+
+
+def chunk(data: bytes) -> bytes:
+    """A chunk of a body; an empty one ends it."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def body_of(talk: Conversation, head: bytes) -> Callable[[int], bytes]:
+    """What reads so many bytes of the body that follows a head, however it is framed."""
+    if b"transfer-encoding" not in head.lower():
+        return talk.exactly
+    kept = b""
+
+    def read(size: int) -> bytes:
+        nonlocal kept
+        while len(kept) < size:
+            line = b""
+            while not line.endswith(b"\r\n"):
+                line += talk.exactly(1)
+            kept += talk.exactly(int(line, 16))
+            talk.exactly(2)
+        data, kept = kept[:size], kept[size:]
+        return data
+
+    return read
 
 
 def request(path: str, *fields: str, method: str = "GET") -> bytes:

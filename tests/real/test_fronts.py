@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from tests.neighbours.backend import Listener
+from tests.neighbours.backend import Listener, body_of, chunk
 from tests.neighbours.echo import Echo
 from tests.neighbours.fronted_site import Site, tool_host
 from tests.neighbours.fronts import (
@@ -44,31 +44,6 @@ SPOOFED = {
     "X-Forwarded-Proto": "http",
 }
 """What a visitor claims, and nobody believes."""
-
-
-def chunk(data):
-    """A chunk of a body; an empty one ends it."""
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-def body_of(talk, head):
-    """What reads so many bytes of the body that follows a head, however it is framed."""
-    if b"transfer-encoding" not in head.lower():
-        return talk.exactly
-    kept = b""
-
-    def read(size):
-        nonlocal kept
-        while len(kept) < size:
-            line = b""
-            while not line.endswith(b"\r\n"):
-                line += talk.exactly(1)
-            kept += talk.exactly(int(line, 16))
-            talk.exactly(2)
-        data, kept = kept[:size], kept[size:]
-        return data
-
-    return read
 
 
 class ImpatientNginx(Nginx):
