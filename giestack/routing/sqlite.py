@@ -13,7 +13,6 @@ the path leads to another file now; a ``stat`` before it does.
 import os
 import sqlite3
 from collections.abc import Iterable
-from functools import partial
 from urllib.parse import quote
 
 from giestack.routing.cookie_rows import TABLES, CookieRowParser
@@ -156,5 +155,9 @@ def _connect(path: str) -> sqlite3.Connection:
         check_same_thread=False,
     )
     # One text that is no UTF-8 must not cost the whole table: its row is refused.
-    connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
+    connection.text_factory = _text
     return connection
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
