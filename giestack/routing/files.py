@@ -6,7 +6,7 @@ from typing import Literal
 
 from giestack.routing.go_routes import read_xml
 from giestack.routing.json_map import read_json
-from giestack.routing.source import MapTrouble, Reader, Reading, SourceRoutes
+from giestack.routing.source import NO_FILE, MapTrouble, Reader, Reading, SourceRoutes
 from giestack.routing.sqlite import SQLiteReader
 
 LARGEST = 64 * 1024 * 1024
@@ -160,9 +160,21 @@ def parsed_text(content: bytes, sort: Sort) -> str:
 
 
 def read_file(path: str) -> bytes:
-    """Return what a file holds, at most one byte more than `LARGEST`; raise OSError."""
-    with open(path, "rb") as file:
-        return file.read(LARGEST + 1)
+    """Return what a file holds, at most one byte more than `LARGEST`.
+
+    Raise OSError; and `MapTrouble` where it is no file: a pipe, or a device, may have no end.
+    """
+    return _read(path, LARGEST + 1)
+
+
+def _read(path: str, most: int) -> bytes:
+    # Without the last flag, opening a pipe would wait for somebody to write.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise MapTrouble("unreadable", NO_FILE)
+    with open(descriptor, "rb") as file:
+        return file.read(most)
 
 
 def sort_of(beginning: bytes) -> Sort | None:
@@ -181,10 +193,7 @@ def sort_of(beginning: bytes) -> Sort | None:
 
 def _beginning(path: str) -> bytes:
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise MapTrouble("unreadable", "is no file")
-        with open(path, "rb") as file:
-            return file.read(64)
+        return _read(path, 64)
     except OSError as error:
         raise trouble_of(error) from None
 

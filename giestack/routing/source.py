@@ -25,6 +25,9 @@ class SourceRoutes:
     environments: Sequence[EnvironmentRoute] | None = None
 
 
+NO_FILE = "is no file"
+
+
 class MapTrouble(Exception):
     """A session map cannot be read now; the text goes behind its name.
 

@@ -12,12 +12,16 @@ the path leads to another file now; a ``stat`` before it does.
 
 import os
 import sqlite3
+import stat
 from collections.abc import Iterable
 from urllib.parse import quote
 
 from giestack.routing.cookie_rows import TABLES, CookieRowParser
 from giestack.routing.rows import COLUMNS, Row, RowParser
-from giestack.routing.source import MapTrouble, Reading, SourceRoutes
+from giestack.routing.source import NO_FILE, MapTrouble, Reading, SourceRoutes
+
+MOST_ROWS = 1_000_000
+"""Rows of a table that are read; where it has more, none is."""
 
 _TABLES = {"gxitproxy": COLUMNS} | {table.name: table.columns for table in TABLES}
 _TABLES_TOLD = 8
@@ -85,6 +89,9 @@ class SQLiteReader:
 
     def _look(self) -> Reading:
         status = os.stat(self._path)
+        if not stat.S_ISREG(status.st_mode):
+            # SQLite would wait for somebody to write into a pipe.
+            raise MapTrouble("unreadable", NO_FILE)
         seen = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
         if seen != self._seen:
             # Perhaps another file, perhaps one copied over this: nothing cached may be believed.
@@ -119,17 +126,28 @@ class SQLiteReader:
 
 
 def _is_there(connection: sqlite3.Connection, table: str, columns: Iterable[str]) -> bool:
+    found = connection.execute("SELECT rootpage FROM sqlite_master WHERE lower(name) = ?", (table,))
+    pages = [page for (page,) in found.fetchall()]
+    if not pages:
+        return False
+    if pages == [0]:
+        # What a view or a virtual table does is up to whoever made it, and may have no end.
+        raise MapTrouble("columns", f"has a view {table} in the place of Galaxy's table")
     info = connection.execute("SELECT lower(name) FROM pragma_table_info(?)", (table,))
-    names = {name for (name,) in info.fetchall()}
-    if names and not names.issuperset(columns):
+    if not {name for (name,) in info.fetchall()}.issuperset(columns):
         raise MapTrouble("columns", f"has a table {table} without Galaxy's columns")
-    return bool(names)
+    return True
 
 
 def _rows(connection: sqlite3.Connection, table: str, columns: Iterable[str]) -> list[Row]:
     """All rows in the order of writing: of two with one key the newer one counts."""
     names = ", ".join(f'"{name}"' for name in columns)
-    return connection.execute(f"SELECT {names} FROM {table} ORDER BY rowid").fetchall()
+    rows = connection.execute(
+        f"SELECT {names} FROM {table} ORDER BY rowid LIMIT {MOST_ROWS + 1}"
+    ).fetchall()
+    if len(rows) > MOST_ROWS:
+        raise MapTrouble("too-large", f"has more than {MOST_ROWS} rows in {table}")
+    return rows
 
 
 def _without_map(connection: sqlite3.Connection) -> str:

@@ -124,12 +124,22 @@ class SortTests(FileTestCase):
         # Whoever opens a pipe would wait for somebody to write.
         os.mkfifo(self.path)
         self.trouble("unreadable")
+        self.path.unlink()
+        self.path.symlink_to("/dev/zero")
+        self.assertEqual(self.trouble("unreadable"), "is no file")
+        self.path.unlink()
+        self.write(tools("a"))
+        self.look()
+        # Also where it was a map before.
+        self.path.unlink()
+        os.mkfifo(self.path)
+        self.trouble("unreadable")
 
     def test_unreadable(self) -> None:
-        def stat(path: object) -> object:
+        def refuse(path: object, flags: int) -> int:
             raise PermissionError(13, "Permission denied", path)
 
-        self.patch(os, "stat", stat)
+        self.patch(os, "open", refuse)
         self.assertIn("Permission denied", self.trouble("unreadable"))
 
     def test_too_large(self) -> None:

@@ -299,9 +299,39 @@ class TroubleTests(ReaderTestCase):
         self.patch(os, "stat", stat)
         self.trouble("unreadable")
 
-    def test_a_folder(self):
+    def test_no_file(self):
         os.mkdir(self.path)
-        self.trouble("error")
+        self.trouble("unreadable")
+        os.rmdir(self.path)
+        save(self.path, "a")
+        self.assertEqual(self.keys(), ["a"])
+        os.remove(self.path)
+        # Whoever opens a pipe would wait for somebody to write.
+        os.mkfifo(self.path)
+        self.trouble("unreadable")
+        os.remove(self.path)
+        save(self.path, "b")
+        self.assertEqual(self.keys(), ["b"])
+
+    def test_what_looks_like_a_table_and_has_no_end(self):
+        connection = self.connect()
+        connection.execute(
+            "CREATE VIEW gxitproxy AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 "
+            "FROM n) SELECT 'k' || x AS key, '' AS key_type, 't' AS token, 'h' AS host, 1 AS port, "
+            "'' AS info, x AS rowid FROM n LIMIT 5"
+        )
+        self.trouble("columns")
+        connection.execute("DROP VIEW gxitproxy")
+        save(self.path, "a")
+        self.assertEqual(self.keys(), ["a"])
+
+    def test_too_many_rows(self):
+        self.patch(sqlite_module, "MOST_ROWS", 2)
+        save(self.path, "a")
+        save(self.path, "b")
+        self.assertEqual(self.keys(), ["a", "b"])
+        save(self.path, "c")
+        self.trouble("too-large")
 
 
 class WriteAheadLogTests(ReaderTestCase):
