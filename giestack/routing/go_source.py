@@ -6,6 +6,7 @@ using it. Then its containers are killed, and the route is gone.
 
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -151,7 +152,11 @@ class GoSource:
         return True, f"{text}, in memory only" if self.path is None else f"{self.path}: {text}"
 
     def add(self, route: GoRoute) -> None:
-        """Have one more route; of several for the same cookie and path the last one counts."""
+        """Have one more route; of several for the same cookie and path the last one counts.
+
+        Told of one again, that is the last one.
+        """
+        self._kept = [kept for kept in self._kept if kept.route != route]
         self._kept.append(_Kept(route, self._clock.seconds))
         self._changed()
 
@@ -175,17 +180,24 @@ class GoSource:
         try:
             if not self._loaded:
                 await self._load()
-            now = self._clock.seconds()
-            for kept in [one for one in self._kept if now - one.last > self._noaccess]:
-                await self._end(kept)
+            for kept in tuple(self._kept):
+                # Asked for each anew: to end one may take long, and somebody comes meanwhile.
+                if self._is_idle(kept):
+                    await self._end(kept)
             if self._unsaved:
                 await self._save()
         except Exception:
             # It must not end the loop.
             self._log.failure("Looking for environments that nobody uses failed")
 
+    def _is_idle(self, kept: _Kept) -> bool:
+        return self._clock.seconds() - kept.last > self._noaccess
+
     async def _end(self, kept: _Kept) -> None:
         route, idle = kept.route, self._clock.seconds() - kept.last
+        others = [other.route for other in self._kept if not self._is_idle(other)]
+        used = {one for other in others for one in other.containers}
+        route = replace(route, containers=tuple(one for one in route.containers if one not in used))
         try:
             await self._kill(route.containers)
         except CannotKill as error:
@@ -199,7 +211,7 @@ class GoSource:
             path=route.path,
             backend=route.backend,
             idle=idle,
-            containers=", ".join(route.containers) or "nothing, as it has no containers",
+            containers=", ".join(route.containers) or "nothing, as it has no containers of its own",
         )
         self._tell(route, idle)
 
@@ -222,7 +234,8 @@ class GoSource:
             self._log.warn(
                 "{path}: route {name} left out: {reason}", path=self.path, name=name, reason=reason
             )
-        before = [_Kept(route, self._clock.seconds) for route in routes]
+        known = {kept.route for kept in self._kept}
+        before = [_Kept(route, self._clock.seconds) for route in routes if route not in known]
         told = bool(self._kept)
         self._kept = before + self._kept
         self._tell_all()

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -150,12 +151,55 @@ class IdleTests(SourceTestCase):
         self.assertEqual((self.killed, self.paths()), ([("abc", "def")], []))
         self.assertNotIn("nothing answers", source.health()[1])
 
+    def test_a_container_that_another_route_uses_is_left_alone(self) -> None:
+        source = self.source()
+        source.add(JUPYTER)
+        source.add(replace(JUPYTER, path="/other", containers=("def", "xyz")))
+        use = self.published[-1][1].use
+        assert use is not None
+        for _ in range(7):
+            self.then(10)
+            use(b"GET", b"/other/")
+        self.assertEqual((self.killed, self.paths()), ([("abc",)], [b"/other"]))
+        self.assertEqual(self.ended[0][0].containers, ("abc",))
+        self.then(70)
+        self.assertEqual(self.killed[1:], [("def", "xyz")])
+
+    def test_a_route_that_is_told_again_is_one(self) -> None:
+        source = self.source()
+        source.add(JUPYTER)
+        source.add(RSTUDIO)
+        self.then(50)
+        source.add(JUPYTER)
+        self.assertEqual((self.paths(), source.rows), ([b"/rstudio", b"/jupyter"], 2))
+        self.then(50)
+        self.assertEqual((self.killed, self.paths()), ([RSTUDIO.containers], [b"/jupyter"]))
+
+    def test_somebody_comes_while_another_one_is_ended(self) -> None:
+        source = self.source()
+        source.add(RSTUDIO)
+        source.add(JUPYTER)
+        use = self.published[-1][1].use
+        assert use is not None
+        slow: Deferred[None] = Deferred()
+        kill = source._kill
+
+        async def slowly(containers: Sequence[str]) -> None:
+            await slow
+            await kill(containers)
+
+        source._kill = slowly
+        self.then(70)
+        use(b"GET", b"/jupyter/")
+        slow.callback(None)
+        self.assertEqual((self.killed, self.paths()), ([RSTUDIO.containers], [b"/jupyter"]))
+
     def test_without_containers(self) -> None:
         source = self.source()
         source.add(GoRoute("/x", "h:1", COOKIE))
         self.then(70)
         self.assertEqual(self.paths(), [])
-        self.assertIn("killed nothing, as it has no containers", self.said()[0])
+        self.assertIn("killed nothing, as it has no containers of its own", self.said()[0])
 
     def test_other_limits(self) -> None:
         source = self.source()
@@ -245,8 +289,21 @@ class FileTests(SourceTestCase):
     def test_a_folder_in_its_place(self) -> None:
         self.path.mkdir()
         source = self.source(self.path)
-        self.assertIn("cannot be read", source.health()[1])
+        self.assertIn("is no file", source.health()[1])
         self.successResultOf(source.stop())
+
+    def test_no_file_in_its_place(self) -> None:
+        # To read either would take for ever.
+        self.path.symlink_to("/dev/zero")
+        source = self.source(self.path)
+        self.assertIn("is no file", source.health()[1])
+        self.path.unlink()
+        os.mkfifo(self.path)
+        self.then(10)
+        self.assertIn("is no file", source.health()[1])
+        self.path.unlink()
+        self.then(10)
+        self.assertEqual((source.health()[0], source.known), (True, True))
 
     def test_bad_routes_are_said(self) -> None:
         self.path.write_text(GOS_OWN.replace("localhost:32768", "localhost"))
@@ -310,12 +367,13 @@ class ThreadTests(SourceTestCase):
         work()  # reads that there is no file
         work()
         self.assertEqual(self.written(), [JUPYTER])
-        for route in (RSTUDIO, JUPYTER, RSTUDIO):
+        other, another = replace(RSTUDIO, path="/other"), replace(RSTUDIO, path="/another")
+        for route in (RSTUDIO, other, another):
             source.add(route)
         stopped = source.stop()
         work()
         self.assertNoResult(stopped)
         work()
         self.assertIsNone(self.successResultOf(stopped))
-        self.assertEqual(self.written(), [JUPYTER, RSTUDIO, JUPYTER, RSTUDIO])
+        self.assertEqual(self.written(), [JUPYTER, RSTUDIO, other, another])
         self.assertEqual(waiting, [])
