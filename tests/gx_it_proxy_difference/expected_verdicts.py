@@ -11,7 +11,8 @@ VERDICTS = expect = Sorts()
 @expect("security: it connects to whatever listens on localhost:80", "verdict")
 def unknown_routes_are_not_found(case: Case, gx: Any, ours: Any) -> bool:
     unknown = case.tool is None or case.theme == "bad host"
-    return unknown and gx == (False, True, 502) and ours == (False, True, 404)
+    # Should anybody listen there, the status is theirs.
+    return unknown and not gx[0] and ours == (False, True, 404)
 
 
 @expect("RFC 7239 section 5.3: what a trusted front says of the host counts", "verdict")
@@ -47,7 +48,7 @@ def other_targets_are_refused(case: Case, gx: Any, ours: Any) -> bool:
 
 @expect("RFC 9112 section 3.2.2: a server must accept the absolute form", "verdict")
 def absolute_targets_are_understood(case: Case, gx: Any, ours: Any) -> bool:
-    return case.theme == "absolute target" and gx[2] == 502 and ours == (True, False, 200)
+    return case.theme == "absolute target" and not gx[0] and ours == (True, False, 200)
 
 
 @expect("RFC 9110 section 2.5: another major version is not understood", "verdict")
@@ -82,7 +83,7 @@ def unasked_switches_are_an_error(case: Case, gx: Any, ours: Any) -> bool:
 
 @expect("RFC 3986 section 3.4: a query is no part of the path, nor of the token", "verdict")
 def queries_are_not_the_token(case: Case, gx: Any, ours: Any) -> bool:
-    return case.theme == "no slash" and gx[2] == 502 and ours == (True, False, 200)
+    return case.theme == "no slash" and not gx[0] and ours == (True, False, 200)
 
 
 @expect("RFC 9110 section 9.3.2: there is no body behind the answer to a HEAD", "verdict")

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -45,6 +46,10 @@ class LargeMapTests(SynchronousTestCase):
         self.asked += 1
         return found.body
 
+    def is_at(self, name):
+        """Whether that tool answers."""
+        return self.answer() == name
+
     def move(self, port):
         """Have the tool listen at another port; others are at the map, too."""
         with closing(sqlite3.connect(self.map_file, timeout=PATIENCE)) as database, database:
@@ -63,7 +68,7 @@ class LargeMapTests(SynchronousTestCase):
             here, there = (b"a", b"b") if move % 2 == 0 else (b"b", b"a")
             self.assertEqual(self.answer(), here)
             self.move(ports[there])
-            eventually(lambda there=there: self.answer() == there, "the tool where it is now")
+            eventually(partial(self.is_at, there), "the tool where it is now")
         self.assertTrue(writer.running, writer.output)
         self.assertTrue(self.giestack.running, self.giestack.output)
         self.assertGreaterEqual(self.asked, 2 * MOVES)
