@@ -227,8 +227,9 @@ class Assembly:
         logs = [Part(log.start, log.stop) for log in (self._access_log, self._audit_log)]
         for part in (
             *(self._galaxy.parts() if self._galaxy else ()),
-            Part(lambda: None, self._go_proxy.stop),
             Part(self._maps.start, self._maps.stop),
+            # Stops before them: an engine that does not answer would keep its routes waiting.
+            Part(lambda: None, self._go_proxy.stop),
             *logs,
             Part(self._lag.start, self._lag.stop),
             *([Part(self._spawner.open, self._spawner.close)] if self._spawner else ()),

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.logger import Logger
 
 from giestack.docker.docker import Docker
@@ -169,6 +169,8 @@ class GoProxy:
                 return  # it does not run
             except DockerError as error:
                 trouble = error
+            except CancelledError:
+                raise CannotKill("this engine is not used any more") from None
             else:
                 return
         if trouble is not None:

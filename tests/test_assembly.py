@@ -3,9 +3,12 @@
 import json
 import socket
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from twisted.internet import reactor as global_reactor  # noqa: TID251 - building needs one
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import LogLevel
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.client import Agent, HTTPConnectionPool, readBody
@@ -13,6 +16,7 @@ from twisted.web.client import Agent, HTTPConnectionPool, readBody
 from giestack.assembly import Assembly, assemble, make_data_dir
 from giestack.listening import Door
 from giestack.ops.event_log import EventLog
+from giestack.routing.go_routes import GoRoute
 from giestack.settings.files import load
 from giestack.settings.load import Loaded
 from giestack.settings.problems import SettingsError
@@ -48,6 +52,47 @@ class AssemblyTests(SynchronousTestCase):
 
     def test_without_a_host_database(self) -> None:
         self.assertEqual(self.assembled({"proxy.interactivetools_auth": "token"})[-1], "Door")
+
+
+class Silence(Protocol):
+    """An engine that accepts and never answers."""
+
+    def __init__(self, reached: Deferred[None]) -> None:
+        self._reached = reached
+
+    def connectionMade(self) -> None:
+        if not self._reached.called:
+            self._reached.callback(None)
+
+
+class StopTests(TestCase):
+    # Shorter than an engine has time to answer.
+    timeout = 20
+
+    async def test_an_engine_that_hangs_does_not_keep_giestack_from_its_end(self) -> None:
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        reached: Deferred[None] = Deferred()
+        with TemporaryDirectory() as short:
+            engine = reactor.listenUNIX(f"{short}/e", Factory.forProtocol(lambda: Silence(reached)))
+            given = {
+                "proxy.listen": ["tcp:0:interface=127.0.0.1"],
+                "proxy.go_api": {"api_key": "a-key-for-tests", "docker_host": f"unix://{short}/e"},
+                "admin.listen": [],
+                "log": {"access": "off", "audit": "off"},
+            }
+            assembly = Assembly(
+                reactor, load(None, {}, folder, given).settings, None, None, EventLog()
+            )
+            assembly.giestack.startService()
+            source = assembly._go_proxy._source
+            assert source is not None
+            source.add(GoRoute("/jupyter", "127.0.0.1:1", "c" * 64, ("abc",)))
+            source.limit(-1, 0.01)
+            await reached
+            await assembly.giestack.stopService()
+            await engine.stopListening()
+        self.assertFalse(assembly.giestack.running)
 
 
 class ReconfigureTests(TestCase):

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, execute, succeed
+from twisted.internet.defer import CancelledError, Deferred, execute, succeed
 from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver, MemoryReactorClock
 from twisted.logger import formatEvent, globalLogPublisher
@@ -172,6 +172,11 @@ class KillTests(GoProxyTestCase):
             self.assertEqual(str(self.failureResultOf(self.killing, CannotKill).value), "down")
         self.kill(Unreachable("down"), None)
         self.assertIsNone(self.successResultOf(self.killing))
+
+    def test_an_engine_that_is_let_go_meanwhile(self) -> None:
+        self.kill(CancelledError(), None)
+        error = self.failureResultOf(self.killing, CannotKill).value
+        self.assertIn("not used any more", str(error))
 
     def test_without_engines(self) -> None:
         self.kill()
