@@ -2,18 +2,22 @@
 
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 from websockets.exceptions import InvalidStatus
 
 from tests.neighbours.backend import WEBSOCKET, Listener
+from tests.neighbours.documented_fronts import (
+    EnvironmentsApache,
+    EnvironmentsNginx,
+    ToolsNginx,
+    both_families,
+)
 from tests.neighbours.fronted_site import Site, Visitor, tool_host
-from tests.neighbours.fronts import HOST, VISITOR, Apache, Front, Nginx
+from tests.neighbours.fronts import HOST, VISITOR
 from tests.neighbours.galaxy import ALICE, PATH_IN_URL, cookie
 from tests.neighbours.program import eventually
 
-DATA = Path(__file__).parents[1] / "data" / "fronts"
 ENVIRONMENT = "/galaxy/gie_proxy/jupyter/ipython"
 CREATE = (
     "CREATE TABLE gxproxy2 (key text PRIMARY KEY, host text, port integer,"
@@ -24,42 +28,10 @@ KERNEL = f"{ENVIRONMENT}/api/kernels/12-34/channels?session_id=56"
 LARGE = 3 * 1024 * 1024
 
 
-class _Documented(Front):
-    """A file that knows nothing of plain HTTP, and giestack by the name localhost."""
-
-    def giestack(self):
-        return {"localhost:8800": f"localhost:{self.giestack_port}"}
-
-    def places(self):
-        text = self.sample.read_text(encoding="utf-8")
-        return {old: new for old, new in super().places().items() if old in text}
-
-
-class ToolsNginx(_Documented, Nginx):
-    sample = DATA / "tools-nginx.conf"
-
-
-class EnvironmentsNginx(_Documented, Nginx):
-    sample = DATA / "gie-nginx.conf"
-
-
-class EnvironmentsApache(_Documented, Apache):
-    sample = DATA / "gie-apache.conf"
-
-    def giestack(self):
-        galaxys = {"localhost:8080": "127.0.0.1:8080"}
-        return {**super().giestack(), **galaxys}
-
-
 def fields_of(head):
     """The request line, and the fields by their names in lower case."""
     first, *lines = head.decode().rstrip().split("\r\n")
     return first, {name.lower(): value for name, _, value in (x.partition(": ") for x in lines)}
-
-
-def both_families(port):
-    """What ``localhost`` is."""
-    return [f"tcp:{port}:interface=127.0.0.1", f"tcp:{port}:interface=\\:\\:1"]
 
 
 class DocumentedCase(SynchronousTestCase):
