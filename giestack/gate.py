@@ -158,7 +158,9 @@ class Gate:
             return decision
         fields = request.fields
         remote_user = _remote_user(request) if fields.remote_user else None
-        if isinstance(place, (HostEntryPoint, SpawnedSession)):
+        if isinstance(place, PathEntryPoint):
+            pass  # as most requests are, which have no time for the questions below
+        elif isinstance(place, (HostEntryPoint, SpawnedSession)):
             if self._is_out_of_reach(place, request):
                 return self._by_ticket(place, request, remote_user)
         elif isinstance(place, OwnPage) and place.rest == b"/login" and self._login_page:
@@ -199,18 +201,14 @@ class Gate:
     def _standing_of(
         self, visitor: Visitor, place: Place, request: Request
     ) -> Decision | Deferred[Decision]:
-        if isinstance(place, SpawnedSession):
-            return self._into_session(visitor, place, request)
-        if isinstance(place, Environment):
+        if not isinstance(place, (PathEntryPoint, HostEntryPoint)):
+            if isinstance(place, SpawnedSession):
+                return self._into_session(visitor, place, request)
             route = None
-            if isinstance(visitor, (Identity, Anonymous)):
+            if isinstance(place, Environment) and isinstance(visitor, (Identity, Anonymous)):
                 route = self._environment(visitor.session_key, place.rest)
             return self._decide(None, place, request, visitor, None, route)
-        if (
-            not isinstance(place, (PathEntryPoint, HostEntryPoint))
-            or not isinstance(visitor, (Identity, Anonymous))
-            or place.entry_point is None
-        ):
+        if not isinstance(visitor, (Identity, Anonymous)) or place.entry_point is None:
             return self._decide(None, place, request, visitor)
         standing = self._standing(place.entry_point.key, visitor)
         if isinstance(standing, Deferred):
