@@ -219,4 +219,6 @@ def _bound(name: str, given: Mapping[object, object], key: str) -> int | None:
     bound = given.get(key)
     if bound is not None and (not isinstance(bound, int) or isinstance(bound, bool)):
         raise BadOption(f"{name}.{key}", "must be a whole number")
+    if bound is not None and abs(bound) >= _LARGEST:
+        raise BadOption(f"{name}.{key}", "must have 18 digits at most")
     return bound

@@ -4,13 +4,13 @@ import signal
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.neighbours.backend import Mirror
+from tests.neighbours.backend import Conversation, Mirror
 from tests.neighbours.fronts import HOST, HAProxy
 from tests.neighbours.galaxy import ALICE, BOB, PLAIN, Galaxy, cookie, path_of
 from tests.neighbours.giestack import COOKIE, Giestack
 from tests.neighbours.postgres import postgres
 from tests.neighbours.postgres_map import TRIGGER, PostgresGalaxyMap, row
-from tests.neighbours.program import eventually
+from tests.neighbours.program import CleanUp, eventually
 
 SERVERS = """option httpchk GET /health
     option redispatch
@@ -24,6 +24,18 @@ SERVERS = """option httpchk GET /health
 ADMITTED = 'giestack_requests_total{kind="entry_point",status="200"}'
 
 
+class Balancer(HAProxy):
+    """HAProxy's sample with two giestacks."""
+
+    def __init__(self, test: CleanUp, both: list[Giestack], galaxy_port: int) -> None:
+        self.both = both
+        super().__init__(test, both[0].port, galaxy_port)
+
+    def giestack(self) -> dict[str, str]:
+        a, b = self.both
+        return {"server giestack 127.0.0.1:8800": SERVERS.format(a=a, b=b)}
+
+
 class SeveralTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.galaxy = Galaxy(self)
@@ -31,12 +43,9 @@ class SeveralTests(SynchronousTestCase):
         self.map.save()
         self.map.execute(TRIGGER)
         self.both = [self.giestack(), self.giestack()]
-        a, b = self.both
         for one in self.both:
             one.until_it_answers("/", 404)
-        # Interpolated into the sample, after giestack's address was put in there.
-        servers = {f"server giestack 127.0.0.1:{a.port}": SERVERS.format(a=a, b=b)}
-        self.front = HAProxy(self, f"127.0.0.1:{a.port}", Mirror(self).port, servers)
+        self.front = Balancer(self, self.both, Mirror(self).port)
         self.path = path_of(PLAIN)
 
     def giestack(self) -> Giestack:
@@ -49,7 +58,9 @@ class SeveralTests(SynchronousTestCase):
 
     def status(self, case: str = ALICE) -> int:
         """That of one request through the front, over a connection of its own."""
-        conversation = self.front.conversation(self)
+        connection = self.front.connect()
+        self.addCleanup(connection.close)
+        conversation = Conversation(connection)
         conversation.send(
             f"GET {self.path}/ HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n"
             f"Cookie: {COOKIE}={cookie(case)}\r\n\r\n".encode()

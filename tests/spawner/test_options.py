@@ -111,6 +111,8 @@ class ConfiguredTests(SynchronousTestCase):
         for bound in ("1", 1.5, True, (1,)):
             self.assert_bad({**integer, "low": bound}, "a.low", "must be a whole number")
             self.assert_bad({**integer, "high": bound}, "a.high", "must be a whole number")
+        for bound in (10**18, -(10**18)):
+            self.assert_bad({**integer, "high": bound}, "a.high", "18 digits")
         self.assert_bad({**integer, "low": 2, "high": 1}, "a.low", "not be more than high, 1")
 
     def test_defaults(self) -> None:
