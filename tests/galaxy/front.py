@@ -1,8 +1,11 @@
 """giestack in front of a Galaxy that runs: told where its configuration is, and little else."""
 
 import socket
+import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from tests.galaxy.client import Visitor
@@ -13,6 +16,7 @@ from tests.neighbours.program import CleanUp, eventually
 
 API = "/giestack/api/v1/"
 OURS = {"X-Giestack": "1"}
+GIESTACK = str(Path(sys.executable).with_name("giestack"))
 
 
 class Front(Giestack):
@@ -64,6 +68,11 @@ class Front(Giestack):
         """The status and the code of a refusal."""
         answer = self.get(path, visitor, host)
         return answer.status, answer.json["error"]
+
+    def explained(self, visitor: Visitor) -> str:
+        """What ``giestack whoami`` says of a visitor's cookie."""
+        command = [GIESTACK, "whoami", visitor.cookie, "--config", str(self.config)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     def tools(self, visitor: Visitor) -> dict[str, dict[str, Any]]:
         """The interactive tools that giestack tells a visitor of, by label."""

@@ -1,11 +1,9 @@
 """Galaxy as big sites have it: all on PostgreSQL, and its cookie goes to the hosts of tools."""
 
 import subprocess
-import sys
 from functools import cache
-from pathlib import Path
 
-from tests.galaxy.front import wait_for_answer
+from tests.galaxy.front import GIESTACK, wait_for_answer
 from tests.galaxy.server import Server, UntilTheEnd, server
 from tests.galaxy.story import NO_ROUTE, NOT_LOGGED_IN, NOT_OWNER, GalaxyTestCase, Story
 from tests.neighbours.postgres import postgres
@@ -31,8 +29,7 @@ def _map() -> str:
     """The map of the tools, made beforehand as an administrator does."""
     engine = postgres()
     url = engine.url(engine.new_database(UntilTheEnd()))
-    giestack = Path(sys.executable).with_name("giestack")
-    subprocess.run([giestack, "create-map", url], check=True, capture_output=True)
+    subprocess.run([GIESTACK, "create-map", url], check=True, capture_output=True)
     return url
 
 

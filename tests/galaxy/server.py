@@ -6,9 +6,12 @@ nothing but where Galaxy's configuration is.
 
 import atexit
 import json
+import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +61,7 @@ class Server:
         # The tools name it.
         assert docker().tools == "giestack-test/tools:1"
         self.folder = new_folder(test, "giestack-galaxy-")
+        test.addCleanup(self._end_jobs)
         self.port = free_port()
         self.url = f"http://localhost:{self.port}/"
         self.config = self.folder / "config" / "galaxy.yml"
@@ -71,6 +75,15 @@ class Server:
         command = [f"{HOME}/bin/uvicorn", "--factory", "--host", "127.0.0.1"]
         command += ["--port", str(self.port), "galaxy.webapps.galaxy.fast_factory:factory"]
         self.program = Program(test, command, self.folder, environment)
+
+    def _end_jobs(self) -> None:
+        """Galaxy's jobs are in its session, but not in its process group; they may outlive it."""
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                # proc(5): state, parent, process group, session.
+                session = stat.read_text(encoding="utf-8").rpartition(")")[2].split()[3]
+                if int(session) == self.program.pid:
+                    os.kill(int(stat.parent.name), signal.SIGKILL)
 
     def _write(self, options: Mapping[str, Any]) -> None:
         config, tools = self.config.parent, self.folder / "tools"

@@ -198,6 +198,8 @@ class Story:
         self.assertEqual((told["username"], told["impersonated"]), ("bob", True))
         self.assertEqual(told["id"], bob.done("GET", "/api/users/current")["id"])
         self.assertIs(self.front.get(f"{API}whoami", bob).json["impersonated"], False)
+        self.assertIn("impersonated by admin@example.org", self.front.explained(admin))
+        self.assertNotIn("impersonated", self.front.explained(bob))
         wait_for_answer(self.front, tool["url"], admin)
         entered = self.front.written
         self.front.program.until(
