@@ -81,7 +81,8 @@ class Front:
         if os.geteuid() == 0:
             self._give_away()
             user = ["--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups"]
-            command = ["setpriv", *user, "--pdeathsig", "KILL", *command]
+            # Should the tests be killed: TERM, as a killed master would leave its workers behind.
+            command = ["setpriv", *user, "--pdeathsig", "TERM", *command]
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.folder)}
         self.program = Program(test, command, self.folder, environment)
         self.program.until_it_accepts(self.port)
