@@ -1,6 +1,7 @@
 """Session maps that come and go."""
 
 from types import MappingProxyType
+from typing import NoReturn
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -73,6 +74,23 @@ class SessionMapsTests(SynchronousTestCase):
         b.tell(tool("x", 2), tool("y", 3))
         self.assertEqual((self.port(b"x"), self.port(b"y")), (1, 3))
         self.assertIs(self.maps["b"], b)
+
+    def test_the_reactor_looks_at_no_row(self) -> None:
+        """However many there are: the mapping that was made in a thread is taken as it is."""
+
+        class Untouched(dict[bytes, EntryPoint]):
+            def __iter__(self) -> NoReturn:
+                raise AssertionError("somebody goes through all rows")
+
+            keys = values = items = copy = __iter__
+
+        self.maps.start()
+        a, b = self.opened
+        b.tell(tool("y", 3))
+        assert a.publish is not None
+        for port in (1, 2):
+            a.publish(SourceRoutes(Untouched({b"x": tool("x", port)})))
+            self.assertEqual((self.port(b"x"), self.port(b"y"), len(self.table)), (port, 3, 2))
 
     def test_environments_by_what_their_cookies_stand_for(self) -> None:
         self.maps.start()
