@@ -91,8 +91,13 @@ class Listener:
             pause = _FIRST_PAUSE
             try:
                 self._hear(connection)
+            except UnicodeError:
+                # Where a database takes any bytes for text, they may be none to us. What came with
+                # them is lost, as with a connection.
+                self._ended.wait(pause)
             except self._error as error:
                 self._is_deaf(f"the connection was lost ({type(error).__name__})")
+                self._ended.wait(pause)
             finally:
                 connection.close()
         self._end_seen.close()

@@ -11,6 +11,7 @@ from giestack import notifications
 from giestack.database import open_engine
 from giestack.notifications import POOLED, Listener
 from tests.neighbours.postgres import postgres
+from tests.neighbours.postgres_map import PostgresGalaxyMap
 from tests.neighbours.program import eventually
 
 NOWHERE = "postgresql://nobody@/none?host=/nonexistent"
@@ -79,6 +80,18 @@ class ListenerTests(ListenerCase):
         self.notify("again")
         self.assertEqual(self.next(self.told), "again")
         self.assertTrue(self.deaf.empty())
+
+    def test_a_payload_that_is_no_text(self):
+        galaxy = PostgresGalaxyMap(self, self.server, "ENCODING 'SQL_ASCII' TEMPLATE template0")
+        listener = self.listener(galaxy.url)
+        listener.start()
+        self.assertIsNone(self.next(self.told))
+        with galaxy.connect() as connection:
+            connection.execute(r"DO $$ BEGIN PERFORM pg_notify('news', E'\351'); END $$")
+            # Heard anew, as what was told may have been missed.
+            self.assertIsNone(self.next(self.told))
+            connection.execute("SELECT pg_notify('news', 'two')")
+            self.assertEqual(self.next(self.told), "two")
 
     def test_the_end_is_waited_for_by_nobody(self):
         listener = self.listen()

@@ -9,14 +9,19 @@ _LONGEST_WAIT = 20
 
 
 class ThreadedClock(Clock):
-    """A clock to which threads may hand calls, as to a reactor."""
+    """A clock to which threads may hand calls, as to a reactor.
+
+    :ivar handed: how many they have handed to it.
+    """
 
     def __init__(self):
         super().__init__()
+        self.handed = 0
         self._calls: Queue[Any] = Queue()
 
     def callFromThread(self, callable, *args, **kwargs):
         """Keep a call until the test lets it happen."""
+        self.handed += 1
         self._calls.put((callable, args, kwargs))
 
     def let_happen(self):

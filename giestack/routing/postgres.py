@@ -5,9 +5,11 @@ Where there is none, and in case that a notification gets lost, the table is loo
 seconds: its rows are fetched only where they have changed, which the server finds out.
 """
 
+from threading import Event
 from typing import Any
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import ProgrammingError
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -42,9 +44,14 @@ _FINGERPRINT = text(
 )
 # As text: whatever types the columns have, a row is one that Galaxy could have written or not.
 _ROWS = text(
-    'SELECT "key"::text, key_type::text, token::text, host::text, port::text, info::text '
+    'SELECT left("key"::text, :most), left(key_type::text, :most), left(token::text, :most), '
+    "left(host::text, :most), port::text, left(info::text, :most) "
     'FROM gxitproxy ORDER BY key_type::text COLLATE "C"'
-)
+).bindparams(most=10_000)
+"""What is longer is nothing that Galaxy writes, and is left out as a bad row."""
+
+
+_NO_SUCH_TABLE = "42P01"
 
 
 class PostgresReader:
@@ -73,10 +80,19 @@ class PostgresReader:
                 "its own (interactivetoolsproxy_map in Galaxy's file)",
             )
         if not columns:
-            raise MapTrouble("empty", "has no table gxitproxy", missing=True)
+            raise _no_table()
         if not set(columns).issuperset(COLUMNS):
             raise MapTrouble("columns", "has a table gxitproxy without Galaxy's columns")
         self.has_trigger = has_trigger
+        try:
+            return self._fetched(connection)
+        except ProgrammingError as error:
+            # It went just now.
+            if getattr(error.orig, "sqlstate", None) == _NO_SUCH_TABLE:
+                raise _no_table() from None
+            raise
+
+    def _fetched(self, connection: Connection) -> Reading:
         fingerprint = tuple(connection.execute(_FINGERPRINT).one())
         if fingerprint == self._fingerprint and self._rows.reading is not None:
             return self._rows.reading
@@ -111,12 +127,13 @@ class PostgresMap(WatchedMap):
         self._database = Database(engine, reactor, outstanding=1)
         self._asked: Deferred[Reading] | None = None
         self._heard = False
+        self._hinting = Event()
         self._trigger_told: bool | None = None
         self._over: Deferred[None] = succeed(None)
         self._listener = Listener(
             engine,
             CHANNEL,
-            lambda _: reactor.callFromThread(self._changed),
+            self._told_of_change,
             lambda why: reactor.callFromThread(self._deaf, why),
             lambda: reactor.callFromThread(self._over.callback, None),
         )
@@ -173,9 +190,19 @@ class PostgresMap(WatchedMap):
             )
         self._trigger_told = has_trigger
 
+    def _told_of_change(self, payload: str | None) -> None:
+        """In the listener's thread: the reactor hears of many changes once, until it has looked."""
+        if payload is None or not self._hinting.is_set():
+            self._hinting.set()
+            self._reactor.callFromThread(self._changed)
+
     def _changed(self) -> None:
         self._heard = True
         self.hint()
+
+    def _begin(self) -> None:
+        self._hinting.clear()
+        super()._begin()
 
     def _deaf(self, why: str) -> None:
         self._heard = False
@@ -194,3 +221,7 @@ def _trouble(failure: Failure) -> Reading:
         raise MapTrouble("unavailable", "cannot be read: the database gives no answer")
     failure.trap(DatabaseUnavailable)
     raise MapTrouble("unavailable", f"cannot be read: {error}")
+
+
+def _no_table() -> MapTrouble:
+    return MapTrouble("empty", "has no table gxitproxy", missing=True)

@@ -1,10 +1,12 @@
 """Session maps in a real PostgreSQL."""
 
+from sqlalchemy import text as statement_of
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.database import BadDatabaseURL, DatabaseUnavailable, ask, open_engine
+from giestack.routing import postgres as postgres_module
 from giestack.routing.postgres import PostgresMap, PostgresReader
 from giestack.routing.source import MapTrouble, SourceRoutes
 from tests.neighbours.postgres import postgres
@@ -102,6 +104,12 @@ class LookTests(ReaderCase):
         self.assertEqual((keys(reading), set(reading.bad)), (["good"], {"a/b", "noport", "x"}))
         self.assertNotIn("s3cret", repr(reading))
 
+    def test_a_text_without_end_is_not_fetched(self):
+        self.galaxy.save(row("a"), row("b"))
+        self.galaxy.execute("UPDATE gxitproxy SET info = repeat(' ', 100000) || info WHERE key='a'")
+        reading = self.look()
+        self.assertEqual((keys(reading), list(reading.bad)), (["b"], ["a"]))
+
     def test_of_two_rows_with_one_key_one_counts(self):
         self.galaxy.save(row("a", 1, key_type="z"), row("a", 2, key_type="b"))
         reading = self.look()
@@ -126,6 +134,14 @@ class TroubleTests(ReaderCase):
         self.trouble("empty", missing=True)
         self.galaxy.save(row("a", 2))
         self.assertEqual(ports(self.look().routes), {"a": 2})
+
+    def test_a_table_that_goes_while_it_is_looked_at(self):
+        self.galaxy.save(row("a"))
+        for name in ("_FINGERPRINT", "_ROWS"):
+            self.patch(postgres_module, name, statement_of("SELECT * FROM gone"))
+            self.trouble("empty", missing=True)
+        self.patch(postgres_module, "_FINGERPRINT", statement_of("SELECT nothing"))
+        self.assertRaises(DatabaseUnavailable, self.look)
 
     def test_another_table_of_that_name(self):
         self.galaxy.execute("CREATE TABLE gxitproxy (key TEXT, secret TEXT)")
@@ -273,6 +289,17 @@ class MapTests(MapCase):
         name = self.map.path
         self.assertEqual(self.map.health(), (True, f"{name}: 1 entry points"))
         self.assertEqual((self.map.rows, self.map.errors, self.said()), (1, 0, []))
+
+    def test_a_flood_of_notifications_is_one_look(self):
+        self.galaxy.save(row("a", 1))
+        self.watch()
+        self.until(lambda: self.map._heard and self.ports() == {"a": 1})
+        self.galaxy.save(row("b", 2))
+        with self.galaxy.connect() as connection:
+            for number in range(500):
+                connection.execute("SELECT pg_notify('gxitproxy', %s)", [str(number)])
+        self.until_ports(a=1, b=2)
+        self.assertLess(self.clock.handed, 100)
 
     def test_without_a_trigger_it_is_looked_at_now_and_then(self):
         self.galaxy.save(row("a", 1))
