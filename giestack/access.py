@@ -11,6 +11,7 @@ from typing import Literal
 from giestack.address import Address
 from giestack.chat.wire import SUBPROTOCOL
 from giestack.double_proxy import through
+from giestack.origins import DEFAULT_PORTS, may_change, origin_allowed
 from giestack.proxy.decision import (
     Decision,
     Destination,
@@ -21,7 +22,6 @@ from giestack.proxy.decision import (
     Refuse,
     Request,
 )
-from giestack.proxy.head import Malformed, split_host
 from giestack.proxy.seen import Seen
 from giestack.routing.environments import EnvironmentRoute
 from giestack.routing.formats import EntryPoint
@@ -50,7 +50,6 @@ PUBLIC_PAGES = frozenset((b"/demo", b"/login", b"/favicon.ico"))
 PUBLIC_FOLDERS = (b"/demo/", b"/doctor/", b"/login/", b"/static/")
 """What stands below them, with all that pages are made of."""
 
-_DEFAULT_PORTS = {b"http": 80, b"https": 443}
 
 # Galaxy's old RStudio signs its visitors in by a form that RStudio reads only without a character
 # set, and is told apart by its path alone. Without a value the field is only removed.
@@ -168,7 +167,7 @@ def decide(
     if request.fields.websocket and not origin_allowed(request, policy.origins):
         return FOREIGN_ORIGIN
     changes = request.method not in _SAFE
-    if changes and _is_guarded(place, policy) and not _may_change(request, policy.origins):
+    if changes and _is_guarded(place, policy) and not may_change(request, policy.origins):
         return FOREIGN_ORIGIN
     if isinstance(place, OwnPage):
         return _own_page(place, visitor)
@@ -312,7 +311,7 @@ def _to_own_host(
     if request.method not in (b"GET", b"HEAD") or request.fields.websocket:
         return NOT_FOUND
     seen = request.seen
-    port = b"" if int(seen.port) == _DEFAULT_PORTS[seen.scheme] else b":" + seen.port
+    port = b"" if int(seen.port) == DEFAULT_PORTS[seen.scheme] else b":" + seen.port
     host = b"%b://%b.%b%b" % (seen.scheme, place.id.encode("latin-1"), domain, port)
     base = b"" if entrance.strip_path else entrance.base
     return Redirect(host + base + (place.rest or b"/") + query(request))
@@ -491,42 +490,3 @@ def _is_guarded(place: Place, policy: Policy) -> bool:
     if isinstance(place, HostEntryPoint):
         return policy.check_owner
     return policy.session_domain is not None and isinstance(place, _PASSED_ON)
-
-
-def _may_change(request: Request, origins: frozenset[bytes]) -> bool:
-    """Whether the page that sends a request may change something behind a host of its own.
-
-    Such hosts have neighbours whose pages are somebody else's, and to a browser they are all one
-    site: SameSite keeps no cookie back between them.
-    """
-    sites = [value for name, value in request.raw if name.lower() == b"sec-fetch-site"]
-    if sites in ([b"same-origin"], [b"none"]):
-        # Also where a page hides its origin, as those do that send no referrer.
-        return True
-    if sites and request.fields.origin is None:
-        return False
-    return origin_allowed(request, origins)
-
-
-def origin_allowed(request: Request, origins: frozenset[bytes]) -> bool:
-    """Whether a WebSocket may be opened by the page that says it opens it.
-
-    Browsers always send Origin; other programs need not. It must name the host that the
-    request was sent to (the port too where Host has one), or a trusted origin.
-    """
-    origin = request.fields.origin
-    if origin is None:
-        return True
-    origin = origin.lower()
-    if origin in origins:
-        return True
-    scheme, _, authority = origin.partition(b"://")
-    default = _DEFAULT_PORTS.get(scheme)
-    if default is None:
-        return False
-    try:
-        name, port = split_host(authority)
-        own_name, own_port = split_host(request.seen.host)
-    except Malformed:
-        return False
-    return name == own_name and own_port in (None, port or default)

@@ -3,10 +3,11 @@
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from giestack.access import FOREIGN_ORIGIN, Policy, origin_allowed
+from giestack.access import FOREIGN_ORIGIN, Policy
 from giestack.address import Address
 from giestack.double_proxy import AllowedTargets, BadTarget, named_target, through
 from giestack.gate import DOT_SEGMENT
+from giestack.origins import origin_allowed
 from giestack.proxy.decision import Decide, Decision, Destination, Forward, Refuse, Request
 from giestack.routing.table import has_dot_segment
 from giestack.settings.schema import ProxySettings
