@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from giestack.routing.environment_formats import gxproxy2_row, gxproxy_row
-from giestack.routing.environments import EnvironmentRoute
+from giestack.routing.environments import EnvironmentRoute, newest_at_each_address
 from giestack.routing.formats import BadRow
 from giestack.routing.pieces import in_pieces
 from giestack.routing.rows import Row
@@ -41,7 +41,7 @@ class CookieRowParser:
     ) -> tuple[tuple[EnvironmentRoute, ...], Mapping[str, str]]:
         """Return what the rows, by table and in their order, mean; and why some were left out.
 
-        Of several for one cookie the last one counts. Bad rows are named by their number.
+        Of several for one cookie, or at one address, the last one counts. Bad rows are named by their number.
         """
         before, self._parsed = self._parsed, {}
         found: dict[str, EnvironmentRoute] = {}
@@ -60,4 +60,4 @@ class CookieRowParser:
                 else:
                     found.pop(parsed.cookie, None)
                     found[parsed.cookie] = parsed
-        return tuple(found.values()), bad
+        return newest_at_each_address(found.values()), bad

@@ -73,6 +73,21 @@ class Sorter:
         return found
 
 
+def newest_at_each_address(routes: Iterable[EnvironmentRoute]) -> tuple[EnvironmentRoute, ...]:
+    """Leave out routes to addresses that have become another cookie's, in a later route.
+
+    Galaxy forgets no row of a container that has ended, and Docker gives its port to the next
+    one, which is somebody else's.
+    """
+    cookies: dict[Address, str] = {}
+    kept = [
+        route
+        for route in reversed(tuple(routes))
+        if route.address is None or cookies.setdefault(route.address, route.cookie) == route.cookie
+    ]
+    return tuple(reversed(kept))
+
+
 def route_for(routes: Sequence[EnvironmentRoute], path: bytes) -> EnvironmentRoute | None:
     """Return the route that a path takes, as it is behind the prefix of such environments."""
     best = None

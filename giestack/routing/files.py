@@ -4,6 +4,7 @@ import os
 import stat
 from typing import Literal
 
+from giestack.routing.environments import newest_at_each_address
 from giestack.routing.go_routes import read_xml
 from giestack.routing.json_map import read_json
 from giestack.routing.source import NO_FILE, MapTrouble, Reader, Reading, SourceRoutes
@@ -143,7 +144,8 @@ def parsed(content: bytes, sort: Sort) -> Reading:
     if sort == "json":
         return read_json(text)
     routes, bad = read_xml(text)
-    return Reading(SourceRoutes({}, tuple(route.environment() for route in routes)), bad)
+    environments = newest_at_each_address(route.environment() for route in routes)
+    return Reading(SourceRoutes({}, environments), bad)
 
 
 def parsed_text(content: bytes, sort: Sort) -> str:

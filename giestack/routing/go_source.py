@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from giestack.routing.environments import EnvironmentRoute
+from giestack.routing.environments import EnvironmentRoute, newest_at_each_address
 from giestack.routing.files import parsed_text, read_file, trouble_of
 from giestack.routing.go_routes import GoRoute, read_xml, to_xml
 from giestack.routing.source import MapTrouble, Publish, SourceRoutes
@@ -172,7 +172,9 @@ class GoSource:
 
     def _tell_all(self) -> None:
         self.rows = len(self._kept)
-        self._publish(SourceRoutes({}, tuple(kept.environment for kept in self._kept)))
+        # One whose address is another's now has containers to be ended, but leads nowhere.
+        environments = newest_at_each_address(kept.environment for kept in self._kept)
+        self._publish(SourceRoutes({}, environments))
 
     # Every few seconds.
 

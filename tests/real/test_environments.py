@@ -51,7 +51,7 @@ class MapTests(EnvironmentTestCase):
     def test_a_session_and_its_environment(self) -> None:
         session_map = self.galaxy.folder / "session_map.sqlite"
         put(session_map, cookie(ALICE), self.mirror.port)
-        put(session_map, cookie(LOGGED_OUT), self.mirror.port)
+        put(session_map, cookie(LOGGED_OUT), free_port())
         giestack = Giestack(self, self.galaxy, {"proxy": {"session_maps": [str(session_map)]}})
 
         # The path is unchanged, the session's cookie stays here.
@@ -74,6 +74,13 @@ class MapTests(EnvironmentTestCase):
             self.assertEqual(error(giestack.ask(PATH, cookie=nobody)), (401, "not-logged-in"))
             self.assertEqual(giestack.ask("/ipython/", cookie=nobody).status, 404)
 
+        # The port has become somebody else's: the older row is still there, and leads nowhere.
+        put(session_map, cookie(BOB), self.mirror.port)
+        giestack.until_it_answers(PATH, 200, cookie=cookie(BOB))
+        self.assertEqual(giestack.ask(PATH, cookie=cookie(ALICE)).status, 404)
+        put(session_map, cookie(ALICE), self.mirror.port)
+        giestack.until_it_answers(PATH, 200, cookie=cookie(ALICE))
+
         # Whoever logs out is out.
         with closing(sqlite3.connect(self.galaxy.database)) as connection:
             connection.execute("UPDATE galaxy_session SET is_valid = 0")
@@ -86,7 +93,8 @@ class MapTests(EnvironmentTestCase):
         # Another spelling of the cookie than visitors send.
         put(session_map, cookie(ALICE).upper(), -8888)
         put(session_map, cookie(BOB), tool.port)
-        giestack = Giestack(self, self.galaxy, {"proxy": {"session_maps": [str(session_map)]}})
+        proxy = {"session_maps": [str(session_map)], "session_cache": 1.0}
+        giestack = Giestack(self, self.galaxy, {"proxy": proxy})
         answer = giestack.until_it_answers(PATH, 502, cookie=cookie(ALICE))
         self.assertEqual(error(answer), (502, "backend-down"))
         self.assertIsNotNone(answer.headers["Retry-After"])
@@ -111,6 +119,12 @@ class MapTests(EnvironmentTestCase):
             connection.execute("UPDATE gxproxy2 SET port = ? WHERE port < 0", (self.mirror.port,))
             connection.commit()
         giestack.until_it_answers(PATH, 200, cookie=cookie(ALICE))
+
+        # The connection ends with the session.
+        with closing(sqlite3.connect(self.galaxy.database)) as connection:
+            connection.execute("UPDATE galaxy_session SET is_valid = 0")
+            connection.commit()
+        self.assertEqual(visitor.until_the_end()[0], b"")
 
     def test_json_and_xml_maps_beside_the_tools_and_without_a_host_database(self) -> None:
         documents = self.galaxy.folder / "session_map.json"

@@ -29,6 +29,10 @@ class CookieRowParserTests(SynchronousTestCase):
             ),
         )
 
+    def test_an_address_leads_from_its_newest_row_alone(self) -> None:
+        rows = {"gxproxy": [("h:1", FIRST)], "gxproxy2": [(SECOND, "h", 1, None)]}
+        self.assertEqual(self.parser.parse(rows)[0], (EnvironmentRoute(SECOND, Address("h", 1)),))
+
     def test_bad_rows_have_a_number_and_no_cookie(self) -> None:
         routes, bad = self.parser.parse(
             {
@@ -43,6 +47,6 @@ class CookieRowParserTests(SynchronousTestCase):
     def test_what_has_not_changed_is_the_same_object(self) -> None:
         row = (FIRST, "h", 1, "[]")
         before, _ = self.parser.parse({"gxproxy2": [row]})
-        after, _ = self.parser.parse({"gxproxy2": [row, (SECOND, "h", 1, "[]")]})
+        after, _ = self.parser.parse({"gxproxy2": [row, (SECOND, "h", 2, "[]")]})
         self.assertIs(after[0], before[0])
         self.assertEqual(self.parser.parse({}), ((), {}))

@@ -3,7 +3,13 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.address import Address
-from giestack.routing.environments import EnvironmentRoute, Sorter, by_session, route_for
+from giestack.routing.environments import (
+    EnvironmentRoute,
+    Sorter,
+    by_session,
+    newest_at_each_address,
+    route_for,
+)
 
 HERE, THERE = Address("10.0.0.7", 8888), Address("10.0.0.8", 8888)
 
@@ -49,6 +55,21 @@ class SorterTests(SynchronousTestCase):
         self.sort([])
         self.sort([route("AB")])
         self.assertEqual(self.asked, ["AB", "AB"])
+
+
+class AddressTests(SynchronousTestCase):
+    def test_a_port_that_has_become_somebody_elses(self):
+        gone, other, newer = route("alice"), route("bob", THERE), route("bob")
+        self.assertEqual(newest_at_each_address([gone, other, newer]), (other, newer))
+        self.assertEqual(newest_at_each_address([newer, gone]), (gone,))
+
+    def test_two_paths_of_one_cookie(self):
+        both = (route(path=b"/a"), route(path=b"/b"))
+        self.assertEqual(newest_at_each_address(both), both)
+
+    def test_an_address_that_is_not_known_is_nobodys(self):
+        both = (route("alice", None), route("bob", None))
+        self.assertEqual(newest_at_each_address(both), both)
 
 
 class RouteForTests(SynchronousTestCase):

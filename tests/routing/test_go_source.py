@@ -165,6 +165,14 @@ class IdleTests(SourceTestCase):
         self.then(70)
         self.assertEqual(self.killed[1:], [("def", "xyz")])
 
+    def test_a_port_that_has_become_another_visitors(self) -> None:
+        source = self.source()
+        source.add(JUPYTER)
+        source.add(replace(JUPYTER, cookie="f" * 64, containers=("new",)))
+        self.assertEqual([route.cookie for route in self.published[-1]], ["f" * 64])
+        self.then(70)
+        self.assertEqual(self.killed, [("abc", "def"), ("new",)])
+
     def test_a_route_that_is_told_again_is_one(self) -> None:
         source = self.source()
         source.add(JUPYTER)
