@@ -41,7 +41,8 @@ class CookieRowParser:
     ) -> tuple[tuple[EnvironmentRoute, ...], Mapping[str, str]]:
         """Return what the rows, by table and in their order, mean; and why some were left out.
 
-        Of several for one cookie, or at one address, the last one counts. Bad rows are named by their number.
+        Of several for one cookie, or at one address, the last one counts. Bad rows are named by
+        their number.
         """
         before, self._parsed = self._parsed, {}
         found: dict[str, EnvironmentRoute] = {}

@@ -30,8 +30,10 @@ class CookieRowParserTests(SynchronousTestCase):
         )
 
     def test_an_address_leads_from_its_newest_row_alone(self) -> None:
-        rows = {"gxproxy": [("h:1", FIRST)], "gxproxy2": [(SECOND, "h", 1, None)]}
-        self.assertEqual(self.parser.parse(rows)[0], (EnvironmentRoute(SECOND, Address("h", 1)),))
+        routes, _ = self.parser.parse(
+            {"gxproxy": [("h:1", FIRST)], "gxproxy2": [(SECOND, "h", 1, None)]}
+        )
+        self.assertEqual(routes, (EnvironmentRoute(SECOND, Address("h", 1)),))
 
     def test_bad_rows_have_a_number_and_no_cookie(self) -> None:
         routes, bad = self.parser.parse(
