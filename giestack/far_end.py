@@ -57,11 +57,15 @@ class FarEnd:
             return BAD_TARGET
         if address is None:
             return self._decide(request)
+        target = str(address).partition("://")[2]
         if not request.seen.by_front:
-            self._say("is not in proxy.trusted_proxies", address, request)
+            # Whoever it is names as many targets as they like.
+            peer = request.seen.address.decode("latin-1")
+            self._say("is not in proxy.trusted_proxies", target, request, peer)
             return FOREIGN_PROXY
         if address not in self._allowed:
-            self._say("may not: it is not in proxy.forward.allowed_targets", address, request)
+            why = "may not: it is not in proxy.forward.allowed_targets"
+            self._say(why, target, request, target)
             return FORBIDDEN_TARGET
         return self._forward(address, request)
 
@@ -84,14 +88,13 @@ class FarEnd:
             destination = through(destination, policy.far_end)
         return Forward(destination, request.target)
 
-    def _say(self, why: str, address: Address, request: Request) -> None:
-        """Say it once: who may not go on may well ask for ever."""
-        target = str(address).partition("://")[2]
-        if (why, target) in self._said:
+    def _say(self, why: str, target: str, request: Request, once: str) -> None:
+        """Say it once of ``once``: who may not go on may well ask for ever."""
+        if (why, once) in self._said:
             return
         if len(self._said) >= _REMEMBERED:
             self._said.clear()
-        self._said.add((why, target))
+        self._said.add((why, once))
         self.log.warn(
             "double proxy: {peer} wants to reach {target} and {why}; not said again",
             peer=request.seen.address.decode("latin-1"),

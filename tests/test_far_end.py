@@ -106,11 +106,12 @@ class FarEndTests(SynchronousTestCase):
     def test_each_refusal_is_said_once(self) -> None:
         events = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)  # type: ignore[arg-type]
         for number in range(3):
-            self.end(ask(*TARGET, peer=b"203.0.113.%d" % number))
+            named = (b"X-Interactive-Tool-Host", b"10.0.0.%d:8888" % number)
+            self.end(ask(named, peer=b"203.0.113.9"))
             self.end(ask((b"X-Interactive-Tool-Host", b"10.0.1.5:80")))
         said = [formatEvent(event) for event in events]
         self.assertEqual(len(said), 2)
-        self.assertIn("203.0.113.0 wants to reach 10.0.0.5:8888 and is not in proxy.trust", said[0])
+        self.assertIn("203.0.113.9 wants to reach 10.0.0.0:8888 and is not in proxy.trust", said[0])
         self.assertIn("10.0.1.5:80 and may not: it is not in proxy.forward.allowed", said[1])
 
     def test_many_refusals_are_forgotten(self) -> None:

@@ -12,6 +12,8 @@ from giestack.routing.source import MapTrouble, Publish, Reader, Reading, Source
 # A commit to a slow disk, or a file that is just being written, is no trouble to speak of.
 _PATIENCE = 5.0
 _MAY_PASS = ("locked", "half-written")
+# Nor is one that comes and goes all the time, once it was said so often in so many seconds.
+_OFTEN, _LATELY = 5, 600.0
 _BAD_ROWS_TOLD = 10
 _SHORTEST_PAUSE = 0.2
 _NO_ROUTES = SourceRoutes({})
@@ -67,6 +69,7 @@ class WatchedMap:
         self._trouble: MapTrouble | None = None
         self._trouble_since = 0.0
         self._told = ""
+        self._tellings: list[float] = []
 
     @property
     def reads(self) -> int:
@@ -192,8 +195,11 @@ class WatchedMap:
             self._take(_NO_ROUTES)
         if self._told == trouble.kind:
             return
-        if trouble.kind in _MAY_PASS and now - self._trouble_since < _PATIENCE:
+        self._tellings = [time for time in self._tellings if now - time < _LATELY]
+        patient = trouble.kind in _MAY_PASS or len(self._tellings) >= _OFTEN
+        if patient and now - self._trouble_since < _PATIENCE:
             return
+        self._tellings.append(now)
         self._told = trouble.kind
         tell = self._log.info if self._reading is None and trouble.missing else self._log.warn
         tell("Session map {path} {trouble}", path=self.path, trouble=str(trouble))

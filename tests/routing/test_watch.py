@@ -254,6 +254,21 @@ class TroubleTests(WatchTestCase):
         self.assertEqual(self.published, [])
         self.assertEqual(watched.health(), (False, "/srv/map.sqlite is no SQLite database"))
 
+    def test_trouble_that_comes_and_goes_is_said_a_few_times(self):
+        watched = self.watch(reading("a"))
+        for _ in range(100):
+            self.then(CORRUPT)
+            self.then(MISSING)
+            self.then(reading("a"))
+        self.assertLess(len(self.said()), 15)
+        self.assertTrue(watched.health()[0])
+        # If it stays it is said.
+        self.then(CORRUPT, 6)
+        self.assertEqual(len(self.said()), 1)
+        self.assertFalse(watched.health()[0])
+        self.then(reading("b"))
+        self.assertEqual((len(self.said()), watched.health()[0]), (1, True))
+
     def test_a_short_lock_is_no_trouble(self):
         watched = self.watch(reading("a"))
         for _ in range(5):
