@@ -23,6 +23,18 @@ _NODE_VERSION = "20.20.2"
 _ARCHITECTURES = {"x86_64": "x64", "aarch64": "arm64"}
 
 
+_NPM = {
+    # sqlite3 would first look for a binary on a host of its own.
+    "npm_config_build_from_source": "true",
+    "npm_config_fetch_retries": "1",
+    "npm_config_fetch_timeout": "60000",
+}
+
+# Node believes only the authorities that it brings along, pip and apt the system's.
+_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+_SYSTEMS_AUTHORITIES = {"NODE_EXTRA_CA_CERTS": _BUNDLE} if Path(_BUNDLE).exists() else {}
+
+
 @dataclass(frozen=True, slots=True)
 class NodePackages:
     """What `install` has made sure of.
@@ -97,8 +109,7 @@ def _npm(command: str, *arguments: str, environment: Mapping[str, str] | None = 
         raise Failed("npm is not installed (Debian: apt install npm)")
     done = subprocess.run(
         [npm, command, "--prefix", FOLDER, *arguments],
-        # sqlite3 would first look for a binary on a host of its own.
-        env={**os.environ, "npm_config_build_from_source": "true", **(environment or {})},
+        env={**_SYSTEMS_AUTHORITIES, **os.environ, **_NPM, **(environment or {})},
         cwd=FOLDER,
         capture_output=True,
         text=True,

@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
-from bench.node_packages import GX_IT_PROXY, install
+from bench.node_packages import GX_IT_PROXY, NodePackages, install
 from bench.processes import Failed
 from tests.neighbours.galaxy import PREFIX, new_folder
 from tests.neighbours.program import CleanUp, Program, free_port
@@ -25,7 +26,9 @@ class GxItProxy:
     def __init__(
         self, test: CleanUp, map_file: Path | None, options: Sequence[str] = ("--verbose",)
     ) -> None:
-        packages = install(GX_IT_PROXY)
+        packages = _installed()
+        if isinstance(packages, Failed):
+            raise packages
         assert packages.version(GX_IT_PROXY) == VERSION
         main = packages.modules / GX_IT_PROXY / "lib" / "main.js"
         self.port = free_port()
@@ -34,6 +37,15 @@ class GxItProxy:
             command += ["--sessions", str(map_file), "--proxyPathPrefix", PREFIX]
         self.program = Program(test, [*command, *options], new_folder(test))
         self.program.until_it_accepts(self.port)
+
+
+@cache
+def _installed() -> NodePackages | Failed:
+    """It, or why it can't be had: nobody tries for minutes again."""
+    try:
+        return install(GX_IT_PROXY)
+    except Failed as failure:
+        return failure
 
 
 if __name__ == "__main__":
