@@ -26,9 +26,12 @@ from giestack.routing.maps import SessionMap
 from giestack.routing.places import HostEntryPoint, SpawnedSession
 from giestack.settings.schema import ProxySettings, Settings
 from giestack.site.go_api import GoApi
+from giestack.spawner.docker.labels import INSTANCE
 
 API = b"/api"
 _MARK = "go-api:"
+_SHORT_ID = 12
+"""Letters of an id as Docker shows it."""
 
 
 class GoProxy:
@@ -162,7 +165,17 @@ class GoProxy:
         trouble: DockerError | None = None
         for docker in self._engines:
             try:
-                await docker.containers.kill(container)
+                found = await docker.containers.inspect(container)
+                if not _is_named(container, found):
+                    continue
+                if _is_giestacks(found):
+                    # Whoever may tell of environments has no say in those.
+                    self._log.warn(
+                        "Go API: {container} is a session that giestack has started: not killed",
+                        container=container,
+                    )
+                    return
+                await docker.containers.kill(str(found["Id"]))
             except NotFound:
                 continue
             except Conflict:
@@ -192,3 +205,18 @@ class _Gate:
             if not isinstance(place, (HostEntryPoint, SpawnedSession)):
                 return Local(None)
         return self._decide(request)
+
+
+def _is_named(text: str, container: Mapping[str, Any]) -> bool:
+    """Whether a container is the one with this id or name.
+
+    The engine takes any beginning of an id for it that no other has; that short ones fit somebody
+    is chance.
+    """
+    whole, name = str(container.get("Id")), container.get("Name")
+    return name == f"/{text}" or (len(text) >= _SHORT_ID and whole.startswith(text))
+
+
+def _is_giestacks(container: Mapping[str, Any]) -> bool:
+    labels = (container.get("Config") or {}).get("Labels") or {}
+    return INSTANCE in labels

@@ -27,13 +27,22 @@ from giestack.visitor import Anonymous
 from tests.routing.test_go_source import COOKIE, JUPYTER, NOON
 
 KEY = {"proxy.go_api.api_key": "s3cret", "proxy.go_api.docker_host": "unix:///run/x.sock"}
+ID = "0123456789ab" + "c" * 52
 OFF = {"proxy.go_api.docker_host": "unix:///run/x.sock"}
 
 
 class FakeContainers:
-    def __init__(self, outcome: Exception | None) -> None:
+    def __init__(self, outcome: Exception | None, **found: Any) -> None:
         self.outcome = outcome
+        self.found = {"Id": ID} | found
+        self.asked: list[str] = []
         self.killed: list[str] = []
+
+    async def inspect(self, container: str) -> dict[str, Any]:
+        self.asked.append(container)
+        if self.outcome is not None and not isinstance(self.outcome, Conflict):
+            raise self.outcome
+        return {"Name": f"/{container}"} | self.found
 
     async def kill(self, container: str) -> None:
         self.killed.append(container)
@@ -42,8 +51,8 @@ class FakeContainers:
 
 
 class FakeDocker:
-    def __init__(self, outcome: Exception | None = None) -> None:
-        self.containers = FakeContainers(outcome)
+    def __init__(self, outcome: Exception | None = None, **found: Any) -> None:
+        self.containers = FakeContainers(outcome, **found)
         self.closed: Deferred[None] = Deferred()
 
     async def close(self) -> None:
@@ -141,7 +150,7 @@ class MapTests(GoProxyTestCase):
         assert source is not None
         source.add(JUPYTER)
         self.reactor.pump([1] * 6)
-        self.assertEqual(docker.containers.killed, ["abc", "def"])
+        self.assertEqual(docker.containers.asked, ["abc", "def"])
         self.assertIsNone(self.route())
         [(event, who, fields)] = self.audited
         self.assertEqual((event, who, fields["kind"]), ("stopped", None, "environment"))
@@ -159,7 +168,8 @@ class KillTests(GoProxyTestCase):
     def test_whoever_has_it(self) -> None:
         dockers = self.kill(NotFound("no"), None, None)
         self.assertIsNone(self.successResultOf(self.killing))
-        self.assertEqual([len(docker.containers.killed) for docker in dockers], [1, 1, 0])
+        self.assertEqual([docker.containers.asked for docker in dockers], [["abc"], ["abc"], []])
+        self.assertEqual([docker.containers.killed for docker in dockers], [[], [ID], []])
 
     def test_one_that_does_not_run(self) -> None:
         for outcome in (NotFound("no"), Conflict("not running")):
@@ -177,6 +187,24 @@ class KillTests(GoProxyTestCase):
         self.kill(CancelledError(), None)
         error = self.failureResultOf(self.killing, CannotKill).value
         self.assertIn("not used any more", str(error))
+
+    def test_nobody_elses(self) -> None:
+        started = {"Config": {"Labels": {"org.giestack.instance": "i"}}}
+        for named, found, killed in (
+            (ID, {"Name": "/x"}, True),
+            (ID[:12], {"Name": "/x", "Config": {"Labels": None}}, True),
+            (ID[:11], {"Name": "/x"}, False),
+            ("abc", {}, True),
+            ("abc", {"Name": "/abcdef"}, False),
+            (ID, started, False),
+            ("abc", started, False),
+        ):
+            docker = FakeDocker(**found)
+            self.go._engines = [docker]  # type: ignore[list-item]
+            self.successResultOf(Deferred.fromCoroutine(self.go._kill([named])))
+            self.assertEqual(docker.containers.killed, [ID] if killed else [], (named, found))
+        said = [formatEvent(event) for event in self.events if "not killed" in formatEvent(event)]
+        self.assertEqual(len(said), 2)
 
     def test_without_engines(self) -> None:
         self.kill()

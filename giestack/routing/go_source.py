@@ -8,6 +8,7 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Protocol
@@ -21,6 +22,8 @@ from giestack.routing.environments import EnvironmentRoute, newest_at_each_addre
 from giestack.routing.files import parsed_text, read_file, trouble_of
 from giestack.routing.go_routes import GoRoute, read_xml, to_xml
 from giestack.routing.source import MapTrouble, Publish, SourceRoutes
+
+_BAD_ROUTES_TOLD = 10
 
 
 class CannotKill(Exception):
@@ -232,10 +235,13 @@ class GoSource:
         self._well("file")
         self.reads += 1
         self._loaded = True
-        for name, reason in bad.items():
+        for name, reason in islice(bad.items(), _BAD_ROUTES_TOLD):
             self._log.warn(
                 "{path}: route {name} left out: {reason}", path=self.path, name=name, reason=reason
             )
+        if len(bad) > _BAD_ROUTES_TOLD:
+            more = len(bad) - _BAD_ROUTES_TOLD
+            self._log.warn("{path}: {more} more routes left out", path=self.path, more=more)
         known = {kept.route for kept in self._kept}
         before = [_Kept(route, self._clock.seconds) for route in routes if route not in known]
         told = bool(self._kept)

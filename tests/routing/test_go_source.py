@@ -320,6 +320,12 @@ class FileTests(SourceTestCase):
             self.said(), [f"{self.path}: route number 1 left out: its address is not HOST:PORT"]
         )
 
+    def test_many_bad_routes_are_counted(self) -> None:
+        self.path.write_text(f"<RouteMapping><Routes>{'<Route/>' * 50}</Routes></RouteMapping>")
+        self.source(self.path)
+        said = self.said()
+        self.assertEqual((len(said), said[-1]), (11, f"{self.path}: 40 more routes left out"))
+
     def test_a_file_that_cannot_be_written(self) -> None:
         folder = self.path / "not" / "there"
         source = self.source(folder / "map.xml")
