@@ -133,6 +133,8 @@ class Gate:
         if login is not None:
             self._login_page = LoginPage(login, policy, locate, check_session, standing, entrance)
         self.policy = policy
+        # Then whose page sends a request is looked at each time; see `giestack.access.decide`.
+        self._guards_paths = policy.session_domain is not None
         # What was decided before for a path or session, what is there, and a visitor who may enter.
         self._known: dict[bytes, tuple[EntryPoint | Entrance, Visitor, Destination]] = {}
 
@@ -216,7 +218,8 @@ class Gate:
         if standing == "owner" and isinstance(place, PathEntryPoint):
             known = self._known.get(place.prefix)
             if known is not None and known[0] is place.entry_point and known[1] is visitor:
-                if not request.fields.websocket:
+                guarded = self._guards_paths and request.method != b"GET"
+                if not (request.fields.websocket or guarded):
                     return Forward(known[2], access.entry_point_target(place, request))
             else:
                 decision = self._decide(standing, place, request, visitor)
