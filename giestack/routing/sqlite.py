@@ -20,6 +20,9 @@ from giestack.routing.cookie_rows import TABLES, CookieRowParser
 from giestack.routing.rows import COLUMNS, Row, RowParser
 from giestack.routing.source import NO_FILE, MapTrouble, Reading, SourceRoutes
 
+LONGEST_TEXT = 16 * 1024 * 1024
+"""Bytes of one row that are read; where one is longer, none is."""
+
 MOST_ROWS = 1_000_000
 """Rows of a table that are read; where it has more, none is."""
 
@@ -33,6 +36,7 @@ _TROUBLES = {
     sqlite3.SQLITE_LOCKED: ("locked", "is locked by another program"),
     sqlite3.SQLITE_NOTADB: ("corrupt", "is no SQLite database"),
     sqlite3.SQLITE_CORRUPT: ("corrupt", "is a damaged SQLite database"),
+    sqlite3.SQLITE_TOOBIG: ("too-large", f"has a row of more than {LONGEST_TEXT >> 20} MiB"),
     sqlite3.SQLITE_READONLY: (
         "unfinished",
         "holds a write that was cut off: the next program that writes to it repairs it",
@@ -172,6 +176,7 @@ def _connect(path: str) -> sqlite3.Connection:
         # One look at a time, but in whichever thread of the pool is free.
         check_same_thread=False,
     )
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_TEXT)
     # One text that is no UTF-8 must not cost the whole table: its row is refused.
     connection.text_factory = _text
     return connection

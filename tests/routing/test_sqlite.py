@@ -325,6 +325,15 @@ class TroubleTests(ReaderTestCase):
         save(self.path, "a")
         self.assertEqual(self.keys(), ["a"])
 
+    def test_a_text_without_end(self):
+        self.patch(sqlite_module, "LONGEST_TEXT", 1000)
+        save(self.path, "a")
+        self.assertEqual(self.keys(), ["a"])
+        self.connect().execute("UPDATE gxitproxy SET info = hex(zeroblob(1000))")
+        self.trouble("too-large")
+        self.connect().execute("UPDATE gxitproxy SET info = NULL")
+        self.assertEqual(self.keys(), ["a"])
+
     def test_too_many_rows(self):
         self.patch(sqlite_module, "MOST_ROWS", 2)
         save(self.path, "a")
