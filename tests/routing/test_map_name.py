@@ -18,6 +18,8 @@ class MapNameTests(SynchronousTestCase):
             ("postgresql:///map?host=/run/x", "postgresql:///map?host=/run/x"),
             ("postgresql:///map?password=s3cret&user=u", "postgresql:///map?user=u"),
             ("postgresql://h/map?sslpassword=s3cret", "postgresql://h/map"),
+            ("postgresql://h/map?PASSWORD=s3cret&passwd=s3cret", "postgresql://h/map"),
+            ("postgresql://h/map?oauth_client_secret=s3cret&port=7", "postgresql://h/map?port=7"),
         ):
             self.assertEqual(map_name(url), name)
 
