@@ -62,6 +62,7 @@ from giestack.routing.chat_paths import in_chat_alone
 from giestack.routing.location import source_for
 from giestack.routing.maps import SessionMaps
 from giestack.routing.table import RouteTable
+from giestack.settings.galaxy_defaults import private_id_secret
 from giestack.settings.kinds import LogTarget
 from giestack.settings.load import Loaded
 from giestack.settings.problems import SettingsError
@@ -347,8 +348,8 @@ class Assembly:
         return rules, chat_rules, api
 
     def _doctor(self, settings: Settings, refusals: RefusalPages) -> DoctorPages | None:
-        """What answers ``giestack doctor``; None without a secret that both of them know."""
-        secret = settings.secret or settings.galaxy.id_secret
+        """What answers ``giestack doctor``; None without a secret that they alone know."""
+        secret = settings.secret or private_id_secret(settings.galaxy.id_secret)
         if secret is None:
             return None
         return DoctorPages(

@@ -14,7 +14,7 @@ from giestack.proxy.head import GuardedNames, canonical
 from giestack.routing.places import Service
 from giestack.routing.table import Prefixes
 from giestack.settings.endpoints import parse
-from giestack.settings.galaxy_defaults import GALAXYS_ID_SECRET
+from giestack.settings.galaxy_defaults import private_id_secret
 from giestack.settings.schema import ProxySettings, Settings
 from giestack.settings.spawner_schema import SpawnerSettings
 from giestack.signing_secret import signing_secret
@@ -58,8 +58,7 @@ def tickets_of(settings: Settings) -> Tickets | None:
     galaxy = settings.galaxy
     if galaxy.database_connection is None:
         return None
-    known = galaxy.id_secret == GALAXYS_ID_SECRET
-    id_secret = None if known else galaxy.id_secret
+    id_secret = private_id_secret(galaxy.id_secret)
     return Tickets(signing_secret(settings.secret, id_secret, settings.data_dir))
 
 

@@ -2,6 +2,8 @@
 
 import json
 import socket
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,12 +14,15 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import LogLevel
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.client import Agent, HTTPConnectionPool, readBody
+from twisted.web.http_headers import Headers
 
 from giestack.assembly import Assembly, assemble, make_data_dir
 from giestack.listening import Door
 from giestack.ops.event_log import EventLog
+from giestack.probe import HEADER, key_of, signed
 from giestack.routing.go_routes import GoRoute
 from giestack.settings.files import load
+from giestack.settings.galaxy_defaults import GALAXYS_ID_SECRET
 from giestack.settings.load import Loaded
 from giestack.settings.problems import SettingsError
 
@@ -102,9 +107,12 @@ class ReconfigureTests(TestCase):
         self.folder = Path(self.mktemp()).absolute()
         self.folder.mkdir()
         self.write()
+        self.event_log = EventLog()
+        self.assemble()
+
+    def assemble(self) -> None:
         settings = self.load().settings
         make_data_dir(settings)
-        self.event_log = EventLog()
         self.assembly = Assembly(reactor, settings, None, self.load, self.event_log)
         self.giestack = self.assembly.giestack
 
@@ -140,13 +148,14 @@ class ReconfigureTests(TestCase):
         self.assertIs(self.assembly.settings, before)
         return [problem.path for problem in caught.exception.problems]
 
-    async def status(self, path: str) -> int:
+    async def status(self, path: str, fields: Mapping[str, str] | None = None) -> int:
         """The status of the proxy's answer."""
         [door] = [part for part in self.giestack if isinstance(part, Door)]
         host: Any = door.ports[0].getHost()
         agent = Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False))
         url = f"http://127.0.0.1:{host.port}{path}".encode()
-        response: Any = await agent.request(b"GET", url)
+        headers = Headers({name: [value] for name, value in (fields or {}).items()})
+        response: Any = await agent.request(b"GET", url, headers)
         await readBody(response)
         code: int = response.code
         return code
@@ -162,6 +171,16 @@ class ReconfigureTests(TestCase):
         self.assertEqual(await self.status("/apollo/"), 401)
         self.assertEqual(self.event_log.level, LogLevel.warn)
         self.assertTrue((self.folder / "var" / "access.log").exists())
+
+    async def test_who_is_told_how_requests_arrive(self) -> None:
+        now = datetime.now(UTC).timestamp()
+        for id_secret, status in (("a-secret", 200), (GALAXYS_ID_SECRET, 404)):
+            self.write(galaxy={"id_secret": id_secret})
+            self.assemble()
+            self.start()
+            made = signed(key_of(id_secret), now, "0123456789abcdef")
+            fields = {HEADER.decode(): made}
+            self.assertEqual(await self.status("/giestack/doctor/seen", fields), status)
 
     async def test_sighup_reads_the_file(self) -> None:
         self.start()

@@ -14,6 +14,7 @@ from giestack import probe
 from giestack.doctor.asking import Place
 from giestack.settings.document import Node
 from giestack.settings.endpoints import parse
+from giestack.settings.galaxy_defaults import private_id_secret
 from giestack.settings.galaxy_file import GalaxyFile
 from giestack.settings.places import HttpUrl
 from giestack.settings.problems import Problem
@@ -51,8 +52,8 @@ class Deployment:
 
     @property
     def key(self) -> bytes | None:
-        """What passes are signed with; None without a secret that giestack knows, too."""
-        secret = self.settings.secret or self.settings.galaxy.id_secret
+        """What passes are signed with; None without a secret that giestack alone knows, too."""
+        secret = self.settings.secret or private_id_secret(self.settings.galaxy.id_secret)
         return None if secret is None else probe.key_of(secret)
 
     def pass_header(self) -> dict[str, str]:

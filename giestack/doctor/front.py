@@ -41,7 +41,7 @@ def _not_asked(deployment: Deployment) -> Iterator[Finding]:
     else:
         yield warn(
             "through the front nobody can tell whether it is this giestack that answers",
-            "set secret in giestack.yml, or galaxy.id_secret: both giestack and its doctor know it",
+            "set secret in giestack.yml, or in Galaxy's file an id_secret that is not its default",
         )
 
 

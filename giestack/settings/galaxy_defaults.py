@@ -63,6 +63,11 @@ def galaxy_defaults(galaxy: GalaxyFile, cookie_path: Node, place: Place) -> Gala
     return GalaxyDefaults(found, *taken.tools_below())
 
 
+def private_id_secret(id_secret: str | None) -> str | None:
+    """Galaxy's ``id_secret``, to sign with; None where there is none, or everybody knows it."""
+    return None if id_secret == GALAXYS_ID_SECRET else id_secret
+
+
 class _Taken:
     def __init__(self, galaxy: GalaxyFile, cookie_path: Node, place: Place) -> None:
         self._galaxy = galaxy

@@ -5,6 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from giestack.doctor.asking import Place
 from giestack.doctor.deployment import is_on, option, password_in, place_of, place_of_url
 from giestack.probe import HEADER, is_pass, key_of
+from giestack.settings.galaxy_defaults import GALAXYS_ID_SECRET
 from tests.doctor.deployments import NOW, SECRET, deployment
 
 ALL = f"""
@@ -49,6 +50,8 @@ class DeploymentTests(SynchronousTestCase):
             fields = deployment(text).pass_header()
             self.assertTrue(is_pass(key_of(secret), fields[HEADER.decode()].encode(), NOW))
         self.assertIsNone(deployment().key)
+        # Whoever likes could make passes with the one that everybody knows.
+        self.assertIsNone(deployment(f"galaxy: {{id_secret: {GALAXYS_ID_SECRET}}}").key)
 
     def test_passwords(self) -> None:
         self.assertEqual(password_in("postgresql://u:p@h/d"), "p")
