@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from giestack.settings.files import find_config, load
+from giestack.settings.files import PLACES, find_config, load
 from giestack.settings.problems import Problem, SettingsError
 from giestack.settings.schema import Settings
 
+_DEFAULT_FILE = f"giestack.yml [default: {', '.join(('$GIESTACK_CONFIG', *PLACES))}]"
 _NO = ("verdict: refused", "verdict: nobody")
 
 
@@ -30,12 +31,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser(prog="giestack", description=__doc__)
+    parser = ArgumentParser(
+        prog="giestack",
+        description="What administrators ask without starting the service (twistd giestack).",
+    )
     parser.add_argument("--version", action="version", version=f"giestack {version('giestack')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     check = commands.add_parser("check-config", help="name every problem of a configuration")
-    check.add_argument("file", metavar="FILE", nargs="?", help="default: as for the service")
+    check.add_argument("file", metavar="FILE", nargs="?", help=_DEFAULT_FILE)
     check.set_defaults(run=_check_config)
 
     whoami = commands.add_parser("whoami", help="say whom a cookie stands for, and why")
@@ -45,7 +49,7 @@ def _parser() -> ArgumentParser:
         help="value of the cookie galaxysession; '-': read it from standard input, which keeps it "
         "out of the list of processes",
     )
-    whoami.add_argument("--config", metavar="FILE", help="default: as for the service")
+    whoami.add_argument("--config", metavar="FILE", help=_DEFAULT_FILE)
     whoami.set_defaults(run=_whoami)
 
     create = commands.add_parser("create-map", help="make a session map for Galaxy to write")
@@ -58,20 +62,29 @@ def _parser() -> ArgumentParser:
     create.add_argument("--print", action="store_true", help="only print the SQL")
     create.set_defaults(run=_create_map)
 
-    doctor = commands.add_parser("doctor", help="look at everything, and say what would help")
+    doctor = commands.add_parser(
+        "doctor",
+        help="look at everything, and say what would help",
+        description="Look at a deployment from all sides, change nothing, and say what would help. "
+        "Exit status 1: something fails.",
+    )
     _doctor_options(doctor)
     doctor.set_defaults(run=_doctor)
     return parser
 
 
 def _doctor_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--config", metavar="FILE", help="default: as for the service")
+    parser.add_argument("--config", metavar="FILE", help=_DEFAULT_FILE)
     parser.add_argument(
         "--galaxy-config",
         metavar="FILE",
         help="Galaxy's galaxy.yml or galaxy.ini, as for the service; alone: without a giestack.yml",
     )
-    parser.add_argument("--url", metavar="FRONT", help="look at the front, from outside, too")
+    parser.add_argument(
+        "--url",
+        metavar="FRONT",
+        help="where visitors come in, https://usegalaxy.example.org: look at it from outside, too",
+    )
     parser.add_argument(
         "--cookie",
         metavar="-",

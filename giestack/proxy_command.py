@@ -36,9 +36,16 @@ _FLAGS = {
     "verbose": "log more, and each request",
 }
 _VALUES = {
-    "sessions": ("MAP", "session map of Galaxy: a file, which may come later, or a database's URL"),
+    "sessions": (
+        "MAP",
+        "session map of Galaxy: a file, which may come later, or a database's URL [default: the "
+        "one that Galaxy's configuration names]",
+    ),
     "cookie": ("NAME", "name of Galaxy's cookie [default: galaxysession]"),
-    "proxyPathPrefix": ("PATH", "prefix of interactive tools by path"),
+    "proxyPathPrefix": (
+        "PATH",
+        "prefix of interactive tools by path [default: Galaxy's, else /interactivetool/ep]",
+    ),
     "forwardIP": ("HOST", "send all requests for tools to this second proxy"),
     "forwardPort": ("PORT", "port of the second proxy"),
     "pollingInterval": ("MS", "milliseconds between looks at a PostgreSQL map [default: 5000]"),

@@ -34,25 +34,47 @@ class Options(UsageOptions):
     """Whether there are files of giestack's own: a configuration, and what is in ``data_dir``."""
 
     synopsis = "[--config FILE | --demo | --galaxy-config FILE] [options]"
-    longdesc = "Without --config: $GIESTACK_CONFIG, ./giestack.yml, /etc/giestack/giestack.yml."
+    longdesc = (
+        "Without --config, --demo and --galaxy-config: $GIESTACK_CONFIG, ./giestack.yml, "
+        "/etc/giestack/giestack.yml. Options of gx-it-proxy win over what is configured."
+    )
 
     optFlags: Sequence[Sequence[Any]] = [
         ["demo", None, "try giestack out: a database, three users and a JupyterLab of its own"],
         ["verbose", None, "log more (gx-it-proxy)"],
-        ["reverseProxy", None, "rewrite Location headers (gx-it-proxy)"],
+        [
+            "reverseProxy",
+            None,
+            "lead redirects of tools to http://localhost/ to the visitor's address (gx-it-proxy)",
+        ],
     ]
     optParameters: Sequence[Sequence[Any]] = [
-        ["config", "c", None, "configuration file"],
+        ["config", "c", None, "configuration file, giestack.yml"],
         ["demo-dir", None, DEMO_DIR, "where --demo keeps its files"],
         ["galaxy-config", None, None, "Galaxy's galaxy.yml or galaxy.ini"],
-        ["ip", None, None, "address to listen on (gx-it-proxy) [default: localhost]"],
-        ["port", None, None, "port to listen on (gx-it-proxy) [default: 8000]"],
-        ["sessions", None, None, "session map (gx-it-proxy)"],
+        [
+            "ip",
+            None,
+            None,
+            "address to listen on (gx-it-proxy); localhost where only --port is given",
+        ],
+        [
+            "port",
+            None,
+            None,
+            "port to listen on (gx-it-proxy); 8000 where only --ip is given, and for --demo 8800",
+        ],
+        ["sessions", None, None, "session map: a file or a database's URL (gx-it-proxy)"],
         ["cookie", None, None, "name of Galaxy's cookie (gx-it-proxy)"],
         ["proxyPathPrefix", None, None, "prefix of interactive tools by path (gx-it-proxy)"],
         ["forwardIP", None, None, "address of a second proxy (gx-it-proxy)"],
         ["forwardPort", None, None, "port of a second proxy (gx-it-proxy)"],
-        ["pollingInterval", None, None, "milliseconds between looks at a map (gx-it-proxy)"],
+        [
+            "pollingInterval",
+            None,
+            None,
+            "milliseconds between looks at a PostgreSQL map (gx-it-proxy)",
+        ],
     ]
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
