@@ -15,13 +15,18 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from ipaddress import IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from giestack.address import Address
 
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _HOST_NAME = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._-]+")
 _IPV6 = re.compile(r"[0-9A-Fa-f:.]+|\[[0-9A-Fa-f:.]+\]")
+# Resolvers take 2130706433, 0x7f.1 and 127.1 for addresses.
+_NUMBER = re.compile(r"\A(?:[A-Za-z0-9_-]*\.)*(?:[0-9]+|0[xX][0-9A-Fa-f]*)\.?\Z")
+_NO_HOST = "host is neither a host name nor an IP address"
+# Where Amazon's metadata are in IPv6.
+_OF_A_CLOUD = IPv6Address("fd00:ec2::254")
 _PORT = re.compile(r"[0-9]{1,5}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -102,16 +107,30 @@ def gxitproxy_row(
 
 
 def host_of(value: object) -> str:
-    """Return the host name or IP address (without brackets) in a column; `BadRow` for others."""
+    """Return the host name or IP address (without brackets) in a column; `BadRow` for others.
+
+    What could be another spelling of a number (RFC 6943 section 3.1.1) is neither, and link-local
+    addresses are refused: no container is there, but where a cloud runs us, its secrets are.
+    """
     if isinstance(value, str):
+        if _NUMBER.search(value):
+            return str(_container_address(value))
         if _HOST_NAME.fullmatch(value):
             return value
         if _IPV6.fullmatch(value):
-            try:
-                return str(IPv6Address(value.strip("[]")))
-            except ValueError:
-                pass
-    raise BadRow("host is neither a host name nor an IP address")
+            return str(_container_address(value.strip("[]")))
+    raise BadRow(_NO_HOST)
+
+
+def _container_address(text: str) -> IPv4Address | IPv6Address:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        raise BadRow(_NO_HOST) from None
+    plain = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    if (plain or address).is_link_local or address == _OF_A_CLOUD:
+        raise BadRow("host is an address at which no container is")
+    return address
 
 
 def port_of(value: object) -> int:

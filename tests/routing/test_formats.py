@@ -97,9 +97,25 @@ class GxitproxyRowTests(SynchronousTestCase):
             "node-7.example.org": "node-7.example.org",
             "my_container": "my_container",
             "::1": "::1",
-            "[FE80::0:1]": "fe80::1",
+            "[FD80::0:1]": "fd80::1",
         }.items():
             self.assertEqual(row(host=host).address.host, meant)
+
+    def test_numbers_in_other_spellings(self):
+        for host in (
+            *("2852039166", "0xA9FEA9FE", "169.254.43518", "127.1", "0177.0.0.1", "0x7f.1"),
+            *("010.0.0.1", "10.0.0.256", "1.2.3.4.5", "host.7", "10.0.0.1.", "0x", "7"),
+        ):
+            self.refused("host is neither", host=host)
+        for host in ("node7", "7node", "7.node", "0xbeef.example", "a-1", "10.0.0.1.example"):
+            self.assertEqual(row(host=host).address.host, host)
+
+    def test_where_no_container_is(self):
+        for host in (
+            *("169.254.169.254", "169.254.170.2", "fe80::1", "[fe80::1]", "::ffff:169.254.169.254"),
+            *("::ffff:a9fe:a9fe", "fd00:ec2::254"),
+        ):
+            self.refused("no container", host=host)
 
     def test_impossible_hosts(self):
         for host in (
