@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
+"""Where a scheme is spoken if nothing else is said (RFC 9110 section 4.2)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Address:

@@ -19,6 +19,7 @@ from twisted.logger import Logger
 
 from giestack import host_cookies
 from giestack.access import NOT_FOUND, NOT_LOGGED_IN
+from giestack.address import DEFAULT_PORTS
 from giestack.identity.cache import put
 from giestack.identity.tickets import (
     BadTicket,
@@ -55,7 +56,6 @@ _URL = re.compile(
     r"(https?)://([a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(?::([1-9][0-9]{0,4}))?(/[!\"$-\[\]-~]*)?"
 )
 _LONGEST_WAY = 4000
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _PASSED = (("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"))
 _HEADERS = tuple((name.encode(), value.encode()) for name, value in _PASSED)
 
@@ -79,7 +79,7 @@ class Wish:
 
     @property
     def origin(self) -> str:
-        port = "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme}://{self.host}{port}"
 
     @property
@@ -233,7 +233,7 @@ class HostLogin:
         if match is None or (challenge and not is_nonce(challenge)):
             return NOT_FOUND
         scheme, host, told, target = match.groups(default="")
-        port = int(told) if told else _DEFAULT_PORTS[scheme]
+        port = int(told) if told else DEFAULT_PORTS[scheme]
         if port not in self._ports and port != int(request.seen.port):
             # Somebody else may listen there, whom cookies and tickets would reach.
             return NOT_FOUND
@@ -272,7 +272,7 @@ class HostLogin:
 def _origin_of(seen: Seen) -> str:
     """The host as the visitor sees it, as browsers write it."""
     scheme, port = seen.scheme.decode(), int(seen.port)
-    told = "" if port == _DEFAULT_PORTS[scheme] else f":{port}"
+    told = "" if port == DEFAULT_PORTS[scheme] else f":{port}"
     return f"{scheme}://{seen.host_name.decode('latin-1')}{told}"
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
-from giestack.address import Address
+from giestack.address import DEFAULT_PORTS, Address
 from giestack.settings.document import Node
 from giestack.settings.problems import Wrong
 from giestack.settings.reading import Place, shown, text_of
@@ -18,7 +18,6 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+")
 _URL_PATH = re.compile(r"/[!-~]*")
-_PORTS = {"http": 80, "https": 443}
 
 # Fields that frame or route a message, or that say who is asking to us.
 _RESERVED = {
@@ -127,7 +126,7 @@ class HttpUrl:
     @property
     def origin(self) -> str:
         name = f"[{self.host}]" if ":" in self.host else self.host
-        port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
+        port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme}://{name}{port}"
 
 
@@ -141,11 +140,11 @@ def http_url(text: str, what: str) -> HttpUrl:
         raise Wrong(f"must be {what}: its host or port cannot be read") from None
     if split.username is not None or split.password is not None:
         raise Wrong(f"must be {what}, without a user name or password in it")
-    if split.scheme not in _PORTS or not name or port == 0:
+    if split.scheme not in DEFAULT_PORTS or not name or port == 0:
         raise Wrong(f"must be {what}, not {shown(text)}")
     if split.query or split.fragment or not re.fullmatch(r"[!-~]*", text) or "\\" in text:
         raise Wrong(f"must be {what}, without '?', '#' or spaces, not {shown(text)}")
-    return HttpUrl(split.scheme, host(name), port or _PORTS[split.scheme], split.path)
+    return HttpUrl(split.scheme, host(name), port or DEFAULT_PORTS[split.scheme], split.path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,6 @@ _STEPS: tuple[tuple[State, str], ...] = (
     ("starting", "Start"),
     ("ready", "Ready"),
 )
-_ALWAYS = ("queued", "creating", "starting", "ready")
 # What a terminal would take for colours and cursor moves, and what else has no picture.
 _CONTROL = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?|[\x00-\x08\x0b-\x1f\x7f-\x9f]"

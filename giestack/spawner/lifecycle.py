@@ -245,7 +245,6 @@ def _ignore(_: Inputs, session: Actions, what: object = None) -> None:
 
 
 _ENDED = (stopped, failed)
-_ENDING = (stopping, restarting, deleting, failing)
 
 _when((new, *_ENDED), Inputs.requested, queued, _enqueue)
 _when(_ENDED, Inputs.restart_requested, queued, _enqueue)

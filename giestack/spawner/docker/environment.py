@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from giestack.address import DEFAULT_PORTS
 from giestack.spawner.engine import EngineError, Launch
 from giestack.spawner.process.environment import SECRETS_VARIABLE
 from giestack.spawner.templates import fill, is_of_owner, secrets_of, values_of
 
 SECRETS_FOLDER = "/run/secrets"
 """Where the files of a session's secrets are."""
-
-_PORTS = {"http": 80, "https": 443}
 
 
 def environment_of(launch: Launch) -> dict[str, str]:
@@ -72,7 +71,7 @@ def _filled(launch: Launch, *, slot: bool) -> dict[str, str]:
 def _port_of(url: str) -> str:
     try:
         split = urlsplit(url)
-        port = split.port or _PORTS.get(split.scheme)
+        port = split.port or DEFAULT_PORTS.get(split.scheme)
     except ValueError:
         return ""
     return "" if port is None else str(port)
