@@ -10,7 +10,8 @@ def origin_allowed(request: Request, origins: frozenset[bytes]) -> bool:
     """Whether a WebSocket may be opened by the page that says it opens it.
 
     Browsers always send Origin; other programs need not. It must name the host that the
-    request was sent to (the port too where Host has one), or a trusted origin.
+    request was sent to (the port too where Host has one) and HTTPS where visitors use that, or
+    a trusted origin.
     """
     origin = request.fields.origin
     if origin is None:
@@ -20,7 +21,7 @@ def origin_allowed(request: Request, origins: frozenset[bytes]) -> bool:
         return True
     scheme, _, authority = origin.partition(b"://")
     default = DEFAULT_PORTS.get(scheme)
-    if default is None:
+    if default is None or not request.seen.may_have_page(scheme):
         return False
     try:
         name, port = split_host(authority)

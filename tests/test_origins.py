@@ -14,17 +14,17 @@ GALAXY = (b"Origin", b"https://galaxy.example.org")
 EVIL = (b"Origin", b"https://evil.example")
 
 
-def ask(*fields: tuple[bytes, bytes], host: bytes = HOST) -> Request:
+def ask(*fields: tuple[bytes, bytes], host: bytes = HOST, scheme: bytes = b"https") -> Request:
     request = Request(b"POST", b"/x", "1.1", [(b"Host", host), *fields])
     request.fields = RequestFields(request.raw, "1.1", GuardedNames())
-    request.seen = Seen(b"192.0.2.1", b"https", host, b"192.0.2.1")
+    request.seen = Seen(b"192.0.2.1", scheme, host, b"192.0.2.1")
     return request
 
 
 class OriginAllowedTests(SynchronousTestCase):
-    def allowed(self, host: bytes, origin: bytes | None) -> bool:
+    def allowed(self, host: bytes, origin: bytes | None, scheme: bytes = b"https") -> bool:
         fields = () if origin is None else ((b"Origin", origin),)
-        return origin_allowed(ask(*fields, host=host), TRUSTED)
+        return origin_allowed(ask(*fields, host=host, scheme=scheme), TRUSTED)
 
     def test_allowed(self) -> None:
         for host, origin in (
@@ -32,7 +32,6 @@ class OriginAllowedTests(SynchronousTestCase):
             (b"tools.example.org", b"https://tools.example.org"),
             (b"Tools.example.ORG", b"HTTPS://tools.Example.org"),
             (b"tools.example.org", b"https://tools.example.org:8443"),
-            (b"tools.example.org", b"http://tools.example.org"),
             (b"tools.example.org.", b"https://tools.example.org"),
             (b"tools.example.org:8443", b"https://tools.example.org:8443"),
             (b"tools.example.org:443", b"https://tools.example.org"),
@@ -40,12 +39,22 @@ class OriginAllowedTests(SynchronousTestCase):
             (b"tools.example.org", b"https://galaxy.example.org"),
             (b"tools.example.org:1", b"https://galaxy.example.org"),
             (b"tools.example.org", b"https://A.example:8443"),
-            (b"[::1]", b"http://[::1]"),
-            (b"[::1]", b"http://[::1]:8888"),
+            (b"[::1]", b"https://[::1]"),
+            (b"[::1]", b"https://[::1]:8888"),
             (b"[::1]:8888", b"http://[::1]:8888"),
             (b"127.0.0.1:8888", b"http://127.0.0.1:8888"),
         ):
             self.assertTrue(self.allowed(host, origin), (host, origin))
+
+    def test_pages_without_encryption(self) -> None:
+        for host, origin in (
+            (b"tools.example.org", b"http://tools.example.org"),
+            (b"tools.example.org", b"http://tools.example.org:8080"),
+            (b"[::1]", b"http://[::1]"),
+        ):
+            self.assertTrue(self.allowed(host, origin, b"http"), (host, origin))
+            # By whoever is on the way to a host that visitors use over HTTPS.
+            self.assertFalse(self.allowed(host, origin), (host, origin))
 
     def test_not_allowed(self) -> None:
         for host, origin in (

@@ -27,6 +27,7 @@ class Seen:
     :ivar host: host with the port, if one was given.
     :ivar forwarded_for: the X-Forwarded-For value to send on.
     :ivar by_front: whether a trusted front handed the request on.
+    :ivar encrypted: whether it is certain that the visitor uses HTTPS, and not only assumed.
     """
 
     address: bytes
@@ -34,6 +35,7 @@ class Seen:
     host: bytes
     forwarded_for: bytes
     by_front: bool = False
+    encrypted: bool = False
     host_name: bytes = field(init=False)
     port: bytes = field(init=False)
 
@@ -43,6 +45,17 @@ class Seen:
             port = 443 if self.scheme == b"https" else 80
         object.__setattr__(self, "host_name", name)
         object.__setattr__(self, "port", b"%d" % port)
+
+    def may_have_page(self, scheme: bytes) -> bool:
+        """Whether a page of this host can have come by ``scheme`` to this visitor.
+
+        Not by plain HTTP where visitors use HTTPS: such a page is by whoever is on the way, and
+        some browsers take both for one site and send cookies along. Where HTTPS is only assumed,
+        a Host with a port may be that of a visitor who has come past the front.
+        """
+        if scheme != b"http" or self.scheme != b"https":
+            return True
+        return not self.encrypted and self.host[-1:].isdigit() and b":" in self.host
 
 
 def seen_by_visitor(
@@ -60,22 +73,24 @@ def seen_by_visitor(
     """
     scheme = b"https" if secure else b"http"
     if peer != UNIX_PEER and peer not in trusted:
-        return Seen(peer, scheme, fields.host, peer)
+        return Seen(peer, scheme, fields.host, peer, encrypted=secure)
     chain = [] if peer == UNIX_PEER else [peer]
     address = peer
     claimed = fields.forwarded_for or fields.real_ip
     if claimed:
         address = _last_hop(claimed, peer, trusted)
         chain.insert(0, claimed)
+    encrypted = secure
     if not secure:
         proto = (fields.forwarded_proto or b"").split(b",")[0].strip(b" \t").lower()
+        encrypted = proto == b"https"
         scheme = proto if proto in (b"http", b"https") else told
     host = fields.host
     if fields.forwarded_host:
         host = fields.forwarded_host.split(b",")[0].strip(b" \t")
         if not host:
             raise Malformed(400, "bad X-Forwarded-Host")
-    return Seen(address, scheme, host, b", ".join(chain), True)
+    return Seen(address, scheme, host, b", ".join(chain), True, encrypted)
 
 
 def _last_hop(claimed: bytes, peer: bytes, trusted: Container[bytes]) -> bytes:

@@ -195,7 +195,7 @@ def own_or_trusted(asked: Asked, origins: frozenset[bytes]) -> bool:
     if origin in origins:
         return True
     scheme, _, host = origin.partition(b"://")
-    if scheme not in (b"http", b"https") or not host:
+    if scheme not in (b"http", b"https") or not host or not asked.seen.may_have_page(scheme):
         return False
     # A front may tell the host without its port.
     own = asked.seen.host.lower()

@@ -63,6 +63,27 @@ class SeenTests(SynchronousTestCase):
         secure = self.seen(b"127.0.0.1", (b"X-Forwarded-Proto", b"http"), secure=True)
         self.assertEqual(secure.scheme, b"https")
 
+    def test_pages_without_encryption(self) -> None:
+        https = (b"X-Forwarded-Proto", b"https")
+        port = (b"X-Forwarded-Host", b"galaxy.example.org:8800")
+        stranger = b"203.0.113.9"
+        for seen, http in (
+            (self.seen(stranger), True),
+            (self.seen(stranger, https), True),
+            (self.seen(stranger, secure=True), False),
+            (self.seen(b"127.0.0.1", https), False),
+            (self.seen(b"127.0.0.1", https, port), False),
+            (self.seen(b"127.0.0.1", secure=True), False),
+            (self.seen(b"127.0.0.1", (b"X-Forwarded-Proto", b"http")), True),
+            # HTTPS is assumed: by the name that a front hands on, or past the front.
+            (self.seen(b"127.0.0.1"), False),
+            (self.seen(b"127.0.0.1", port), True),
+            (self.seen(b"127.0.0.1", (b"X-Forwarded-Host", b"[::1]")), False),
+            (self.seen(b"127.0.0.1", told=b"http"), True),
+        ):
+            self.assertIs(seen.may_have_page(b"http"), http, seen)
+            self.assertTrue(seen.may_have_page(b"https"))
+
     def test_the_visitor_is_the_last_that_no_front_vouches_for(self) -> None:
         for claim, address in (
             (b"198.51.100.7", b"198.51.100.7"),

@@ -225,6 +225,14 @@ class WriteTests(Endpoints):
         ):
             self.assertEqual(self.status((b"Origin", origin), host=host), 200, origin)
 
+    def test_a_page_that_somebody_on_the_way_has_written(self) -> None:
+        seen = seen_as(b"h.example", scheme=b"https")
+        site = self.site({b"DELETE": self.fine}, frozenset())
+        for origin, status in ((b"http://h.example", 403), (b"https://h.example", 200)):
+            headers = [(b"Origin", origin)]
+            said = ask(site, b"/one", ALICE, b"DELETE", headers, seen=seen, html=False)
+            self.assertEqual(said.status, status, origin)
+
     def test_an_allowed_origin(self) -> None:
         self.assertEqual(self.status((b"Origin", b"https://galaxy.example")), 200)
 
