@@ -12,6 +12,7 @@ from giestack.host_login import HostLogin
 from giestack.identity.tickets import Vouched
 from giestack.login_page import LoginPage
 from giestack.proxy.decision import Decision, Destination, Forward, Refuse, Request, Use
+from giestack.questions import CheckKey, CheckSession, FindEnvironment, Locate, StandingTo
 from giestack.routing.environments import EnvironmentRoute
 from giestack.routing.formats import EntryPoint
 from giestack.routing.places import (
@@ -38,42 +39,6 @@ _TOOLS = (UnknownEntryPoint, HostEntryPoint)
 _NO_LOGIN = Refused("no login on this host")
 _REMEMBERED = 10_000
 _USED = ("entry_point", "session", "environment")
-
-
-class Locate(Protocol):
-    """Where a host and a raw path lead."""
-
-    def __call__(self, host: bytes, path: bytes) -> Place: ...
-
-
-class FindEnvironment(Protocol):
-    """Where the requests of a session go; see `giestack.routing.table.RouteTable.environment`."""
-
-    def __call__(self, session: str, path: bytes) -> EnvironmentRoute | None: ...
-
-
-class CheckSession(Protocol):
-    """Who sends these session cookies; at once where it is known."""
-
-    def __call__(
-        self, cookies: tuple[bytes, ...], remote_user: str | None = None
-    ) -> Visitor | Deferred[Visitor]: ...
-
-
-class CheckKey(Protocol):
-    """Whom a session key stands for; at once where it is known."""
-
-    def __call__(
-        self, session_key: str, remote_user: str | None = None
-    ) -> Visitor | Deferred[Visitor]: ...
-
-
-class StandingTo(Protocol):
-    """How a visitor stands to the entry point with this key; at once where it is known."""
-
-    def __call__(
-        self, key: str, visitor: Identity | Anonymous
-    ) -> Standing | Deferred[Standing]: ...
 
 
 class UseOf(Protocol):

@@ -17,9 +17,9 @@ from giestack.docker.endpoint import agent_for
 from giestack.docker.errors import Conflict, DockerError, NotFound
 from giestack.docker.location import Location, LocationError, location_of
 from giestack.engines import configured_or_default, location_for
-from giestack.gate import Locate
 from giestack.ops.audit_log import Audit
 from giestack.proxy.decision import Decide, Decision, Local, Request
+from giestack.questions import Locate
 from giestack.routing.go_routes import GoRoute
 from giestack.routing.go_source import CannotKill, GoSource
 from giestack.routing.maps import SessionMap

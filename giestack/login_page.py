@@ -5,7 +5,6 @@ to a host that is not one of ours, with a tool or session on it that is the visi
 """
 
 from collections.abc import Callable
-from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
@@ -14,31 +13,10 @@ from giestack.access import Policy, Standing
 from giestack.host_login import HostLogin, Wish
 from giestack.identity.tickets import Vouched
 from giestack.proxy.decision import Decision, Redirect, Refuse, Request
+from giestack.questions import CheckSession, Locate, StandingTo
 from giestack.routing.places import HostEntryPoint, Place, SpawnedSession
 from giestack.spawner.entrance import Entrance
 from giestack.visitor import Anonymous, Identity, Refused, Unavailable, Visitor
-
-
-class Locate(Protocol):
-    """Where a host and a raw path lead."""
-
-    def __call__(self, host: bytes, path: bytes) -> Place: ...
-
-
-class CheckSession(Protocol):
-    """Who sends these session cookies; at once where it is known."""
-
-    def __call__(
-        self, cookies: tuple[bytes, ...], remote_user: str | None = None
-    ) -> Visitor | Deferred[Visitor]: ...
-
-
-class StandingTo(Protocol):
-    """How a visitor stands to the entry point with this key; at once where it is known."""
-
-    def __call__(
-        self, key: str, visitor: Identity | Anonymous
-    ) -> Standing | Deferred[Standing]: ...
 
 
 class LoginPage:

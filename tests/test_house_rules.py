@@ -141,6 +141,7 @@ WIRING = (
 UNTESTED = {
     "giestack/proxy/transport.py",
     "giestack/proxy/decision.py",
+    "giestack/questions.py",
     "giestack/routing/source.py",
     "giestack/identity/entry_point.py",
     "giestack/chat/about.py",
