@@ -420,6 +420,10 @@ class ClientConnection(Protocol):
         self.transport.unregisterProducer()
         if self._secure or not self._incoming.unread:
             self.transport.loseConnection()
+            if not self._lost:
+                # The client may not read what is left, and TLS waits for its goodbye.
+                rest = self.front.limits.idle_timeout if self.deadline else LINGER
+                self.deadline = self.front.now + rest
             return
         if self._paused:
             self._paused = False

@@ -93,6 +93,31 @@ class PeerTests(SynchronousTestCase):
         self.assertTrue(wire.take().startswith(b"HTTP/1.1 400 "))
         self.assertTrue(wire.closing)
 
+    def test_who_does_not_answer_the_goodbye_of_tls_is_cut_off(self) -> None:
+        for said in (b"", b"GET /x HTTP/1.1\r\nHo", get("/x", "Connection: keep-alive")):
+            house = House(Limits(head_timeout=10, idle_timeout=10))
+            house.decision = Redirect(b"/y")
+            wire = connect(house, SecureWire)
+            if said:
+                wire.send(said)
+            house.clock.pump([1.0] * 12)
+            self.assertEqual((wire.closing, wire.aborted), (True, False))
+            house.clock.pump([1.0] * 4)
+            self.assertTrue(wire.aborted)
+            self.assertEqual(house.front.connections, 0)
+
+    def test_an_answer_under_tls_has_its_time_to_go_out(self) -> None:
+        house = House(Limits(head_timeout=10, idle_timeout=20))
+        house.decision = Redirect(b"/y")
+        wire = connect(house, SecureWire)
+        house.clock.pump([1.0] * 9)
+        wire.send(get("/x", "Connection: close"))
+        self.assertTrue(wire.closing)
+        house.clock.pump([1.0] * 18)
+        self.assertFalse(wire.aborted)
+        house.clock.pump([1.0] * 4)
+        self.assertTrue(wire.aborted)
+
     def test_a_tunnel_under_tls_has_one_end(self) -> None:
         house = House()
         wire = connect(house, SecureWire)
