@@ -57,10 +57,14 @@ class LoginPage:
         return self._checked(visitor, request, wish, place, remote_user)
 
     def _is_there(self, place: Place) -> bool:
-        """Whether it is a host of its own, with something on it."""
+        """Whether it is a host of its own, with something on it that has an owner.
+
+        Where a tool's URL is the secret nobody logs in, and a stranger's host may look like it.
+        """
         if isinstance(place, SpawnedSession):
             return place.on_host and self._entrance(place.id) is not None
-        return isinstance(place, HostEntryPoint) and place.entry_point is not None
+        is_tool = isinstance(place, HostEntryPoint) and place.entry_point is not None
+        return is_tool and self._policy.check_owner
 
     def _checked(
         self,
@@ -81,8 +85,6 @@ class LoginPage:
         if isinstance(place, SpawnedSession):
             return self._to_session(visitor, place, request, wish, vouched)
         assert isinstance(place, HostEntryPoint) and place.entry_point is not None
-        if not self._policy.check_owner:
-            return self._login.send_on(wish)
         standing = self._standing(place.entry_point.key, visitor)
         if isinstance(standing, Deferred):
             return standing.addCallback(self._to_tool, visitor, place, request, wish, vouched)

@@ -12,6 +12,7 @@ from giestack.address import Address
 from giestack.gate import Gate
 from giestack.proxy.decision import Decision, Forward, Redirect, Refuse
 from giestack.routing.places import Service
+from giestack.routing.table import Prefixes
 from giestack.visitor import Refused
 
 from .visiting_hosts import (
@@ -25,6 +26,7 @@ from .visiting_hosts import (
     NOBODYS,
     PAGE,
     SESSION,
+    SESSIONS,
     TOOL,
     WEBSOCKET,
     Browser,
@@ -303,8 +305,14 @@ class UnknownTests(HostCase):
         post = stranger.ask(TOOL + "/x", (b"Origin", BOBS.encode()), method=b"POST")
         self.admitted(post, "/x")
         self.assertIs(stranger.ask(TOOL + "/giestack/ticket"), NOT_FOUND)
-        there = Browser(self.site, BOB.session_key).step(f"{GALAXY}{LOGIN}?next={TOOL}/lab")
-        self.assertEqual(there, TOOL + "/lab")
+
+    def test_in_token_mode_nobody_is_sent_from_the_login_page_to_tools(self) -> None:
+        # There any host may be a tool's, and whose tool it is is not asked.
+        self.site = Site(Policy(check_owner=False))
+        self.site.table.configure(Prefixes(domains=("*",), session_domain=SESSIONS))
+        bob = Browser(self.site, BOB.session_key)
+        for origin in ("https://key1-token1.evil.example", TOOL):
+            self.assertIs(bob.ask(f"{GALAXY}{LOGIN}?next={origin}/lab", *PAGE), NOT_FOUND)
 
     def test_where_galaxys_cookie_arrives_no_ticket_is_needed(self) -> None:
         self.site = Site(Policy(cookie_domain=b"galaxy.example.org"))
