@@ -155,6 +155,11 @@ class DomainTests(CheckCase):
             self.assert_problem(text % domain, "spawner.domain: ")
         self.assert_problem(text % "session.g.example")
 
+    def test_galaxys_own_host_among_the_sessions(self) -> None:
+        text = self.galaxy("url: 'https://g.it.example'") + "spawner: {domain: %s}"
+        self.assert_problem(text % "it.example", "spawner.domain: Galaxy's own host g.it.example")
+        self.assert_problem(text % "s.it.example")
+
     def test_hosts_that_the_cookie_does_not_reach_need_a_url(self) -> None:
         tools = "proxy: {interactivetools_domains: [ep.it.example]}"
         self.assert_problem(HOST + tools, "galaxy.url: is missing: proxy.interactivetools_domains")
