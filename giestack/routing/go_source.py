@@ -151,7 +151,8 @@ class GoSource:
         text = f"{self.rows} environments of the Go API"
         if self._troubles:
             # Where containers can't be killed, or the disk is full, visitors do not notice.
-            return "file" not in self._troubles, "; ".join([text, *self._troubles.values()])
+            troubles = dict.fromkeys(self._troubles.values())
+            return "file" not in self._troubles, "; ".join([text, *troubles])
         return True, f"{text}, in memory only" if self.path is None else f"{self.path}: {text}"
 
     def add(self, route: GoRoute) -> None:
@@ -189,6 +190,8 @@ class GoSource:
                 # Asked for each anew: to end one may take long, and somebody comes meanwhile.
                 if self._is_idle(kept):
                     await self._end(kept)
+                else:
+                    self._well(_killing(kept))
             if self._unsaved:
                 await self._save()
         except Exception:
@@ -206,9 +209,11 @@ class GoSource:
         try:
             await self._kill(route.containers)
         except CannotKill as error:
-            self._trouble("kill", f"containers cannot be killed, which is tried again: {error}")
+            # Each has a trouble of its own: two that differ would be said in turns, for ever.
+            text = f"containers cannot be killed, which is tried again: {error}"
+            self._trouble(_killing(kept), text)
             return
-        self._well("kill")
+        self._well(_killing(kept))
         self._kept = [one for one in self._kept if one is not kept]
         self._changed()
         self._log.info(
@@ -275,6 +280,10 @@ class GoSource:
     def _well(self, kind: str) -> None:
         if self._troubles.pop(kind, None) is not None:
             self._log.info("Go API: all is well again ({kind})", kind=kind)
+
+
+def _killing(kept: _Kept) -> str:
+    return f"kill {', '.join(kept.route.containers)}"
 
 
 def _load(path: str) -> tuple[Sequence[GoRoute], dict[str, str]]:

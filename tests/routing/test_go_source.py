@@ -202,6 +202,26 @@ class IdleTests(SourceTestCase):
         slow.callback(None)
         self.assertEqual((self.killed, self.paths()), ([RSTUDIO.containers], [b"/jupyter"]))
 
+    def test_engines_that_refuse_in_different_words_are_said_once(self) -> None:
+        source = self.source()
+
+        async def refuse(containers: Sequence[str]) -> None:
+            raise CannotKill(f"not {containers[0]}")
+
+        source._kill = refuse
+        source.add(JUPYTER)
+        source.add(RSTUDIO)
+        use = self.published[-1][0].use
+        assert use is not None
+        self.then(200)
+        self.assertEqual(len(self.said()), 2)
+        for text in ("not abc", "not ghi"):
+            self.assertIn(text, source.health()[1])
+        use(b"GET", b"/jupyter/")
+        self.then(10)
+        self.assertEqual(self.said(), ["Go API: all is well again (kill abc, def)"])
+        self.assertNotIn("not abc", source.health()[1])
+
     def test_without_containers(self) -> None:
         source = self.source()
         source.add(GoRoute("/x", "h:1", COOKIE))
