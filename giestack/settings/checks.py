@@ -142,7 +142,7 @@ def _check_domains(settings: Settings, own: Node, report: Report) -> None:
     own_domain = settings.spawner.domain if settings.spawner else None
     if own_domain and host and host.endswith(f".{own_domain}"):
         report.problem("spawner.domain", f"Galaxy's own host {host} is below it")
-    if own_domain and any(_below(own_domain, one) or _below(one, own_domain) for one in domains):
+    elif own_domain and any(_below(own_domain, one) or _below(one, own_domain) for one in domains):
         report.problem("spawner.domain", f"{own_domain} and {path} must not be below one another")
     if host or not report.sound("galaxy", path, "spawner"):
         return
