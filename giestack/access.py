@@ -11,7 +11,7 @@ from typing import Literal
 from giestack.address import Address
 from giestack.chat.wire import SUBPROTOCOL
 from giestack.double_proxy import through
-from giestack.origins import DEFAULT_PORTS, may_change, origin_allowed
+from giestack.origins import DEFAULT_PORTS, by_a_tool, may_change, origin_allowed
 from giestack.proxy.decision import (
     Decision,
     Destination,
@@ -77,6 +77,8 @@ class Policy:
     :ivar session_domain: the domain below which each spawned session has a host of its own, or
         None.
     :ivar prefix: that of giestack's own pages.
+    :ivar tool_domains: below which interactive tools have hosts of their own, in lower case, each
+        with a dot before it.
     """
 
     check_owner: bool = True
@@ -89,6 +91,7 @@ class Policy:
     reverse_proxy: bool = False
     session_domain: bytes | None = None
     prefix: bytes = b"/giestack"
+    tool_domains: tuple[bytes, ...] = ()
 
     @property
     def origins(self) -> frozenset[bytes]:
@@ -167,7 +170,7 @@ def decide(
     if request.fields.websocket and not origin_allowed(request, policy.origins):
         return FOREIGN_ORIGIN
     changes = request.method not in _SAFE
-    if changes and _is_guarded(place, policy) and not may_change(request, policy.origins):
+    if changes and _is_foreign(place, request, policy):
         return FOREIGN_ORIGIN
     if isinstance(place, OwnPage):
         return _own_page(place, visitor)
@@ -477,6 +480,16 @@ def name_covered(name: bytes, policy: Policy) -> bool:
     """The same for a host name, in lower case and without port."""
     domain = policy.cookie_domain
     return domain is not None and (name == domain or name.endswith(b"." + domain))
+
+
+def _is_foreign(place: Place, request: Request, policy: Policy) -> bool:
+    """Whether it is changed there by the page of somebody else."""
+    if _is_guarded(place, policy):
+        return not may_change(request, policy.origins)
+    # Whoever writes to a path-based tool knows its token.
+    if not policy.tool_domains or not isinstance(place, (ServicePlace, Environment)):
+        return False
+    return by_a_tool(request, policy.tool_domains, policy.origins)
 
 
 def _is_guarded(place: Place, policy: Policy) -> bool:

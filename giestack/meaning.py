@@ -93,6 +93,9 @@ def access_policy(settings: Settings) -> Policy:
         cookie_domain=None if domain is None else domain.lower().removeprefix(".").encode(),
         session_domain=None if sessions is None else sessions.encode(),
         prefix=settings.proxy.prefix.encode(),
+        tool_domains=tuple(
+            b"." + name.encode() for name in tool_domains(settings.proxy) if name != "*"
+        ),
         far_end=None if forward.ip is None else Address(forward.ip, forward.port or 0),
         reverse_proxy=forward.reverse_proxy,
     )

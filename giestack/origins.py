@@ -44,3 +44,17 @@ def may_change(request: Request, origins: frozenset[bytes]) -> bool:
     if sites and request.fields.origin is None:
         return False
     return origin_allowed(request, origins)
+
+
+def by_a_tool(request: Request, domains: tuple[bytes, ...], origins: frozenset[bytes]) -> bool:
+    """Whether the page that sends a request is, or may be, on a tool's own host.
+
+    ``domains`` are those below which such hosts are, each with a dot before it. To a browser
+    they are the same site as Galaxy, and a page can hide where it is from.
+    """
+    origin = (request.fields.origin or b"null").lower()
+    if origin != b"null":
+        name = origin.partition(b"://")[2].partition(b":")[0].rstrip(b".")
+        return name.endswith(domains) and origin not in origins
+    sites = [value.lower() for name, value in request.raw if name.lower() == b"sec-fetch-site"]
+    return b"same-site" in sites

@@ -607,6 +607,42 @@ class SessionTests(HostCase):
         self.site.gate = self.site.node()
         self.assertIsInstance(self.alice.ask(GALAXY + path, session, method=b"POST"), Forward)
 
+    def test_a_tools_page_can_send_no_forms_to_services_either(self) -> None:
+        self.site.policy = Policy(tool_domains=(b"." + BELOW.encode(),))
+        self.site.gate = self.site.node()
+        self.site.table.configure(
+            self.site.table.prefixes, [Service(b"/apollo", Address("127.0.0.1", 8080))]
+        )
+
+        def post(*headers: tuple[bytes, bytes]) -> Decision:
+            return self.alice.ask(f"{GALAXY}/apollo/x", *headers, method=b"POST")
+
+        null, site = (b"Origin", b"null"), b"Sec-Fetch-Site"
+        for refused in (
+            ((b"Origin", TOOL.encode()),),
+            ((b"Origin", BOBS.upper().encode() + b":8443"), (site, b"same-site")),
+            # Any page can hide where it is from.
+            (null, (site, b"same-site")),
+            ((site, b"same-site"),),
+        ):
+            self.assertIs(post(*refused), FOREIGN_ORIGIN, refused)
+        for fine in (
+            (),
+            ((b"Origin", GALAXY.encode()), (site, b"same-origin")),
+            (null, (site, b"same-origin")),
+            # As a login elsewhere sends visitors back.
+            ((b"Origin", b"https://login.example.org"), (site, b"same-site")),
+            ((b"Origin", b"https://login.example.net"), (site, b"cross-site")),
+        ):
+            self.assertIsInstance(post(*fine), Forward, fine)
+        self.site.policy = replace(self.site.policy, allowed_origins=frozenset((TOOL.encode(),)))
+        self.site.gate = self.site.node()
+        self.assertIsInstance(post((b"Origin", TOOL.encode())), Forward)
+        # Where no tool has a host it is as ever.
+        self.site.policy = Policy()
+        self.site.gate = self.site.node()
+        self.assertIsInstance(post((site, b"same-site")), Forward)
+
     def test_one_that_was_started_before_it_had_a_host(self) -> None:
         base = b"/giestack/session/s1"
         for strip_path, seen in ((False, "/giestack/session/s1/lab?x"), (True, "/lab?x")):

@@ -68,6 +68,7 @@ class MeaningTests(SynchronousTestCase):
         self.assertEqual(session_domain(settings), "s.example.net")
         policy = access_policy(settings)
         self.assertEqual((policy.session_domain, policy.prefix), (b"s.example.net", b"/giestack"))
+        self.assertIn(b".ep.interactivetool.galaxy.example.org", policy.tool_domains)
         self.assertEqual(links_of(settings, demo=False).session_domain, "s.example.net")
         tickets = tickets_of(settings)
         assert tickets is not None
