@@ -23,13 +23,14 @@ from giestack.proxy.head import GuardedNames, RequestFields
 from giestack.proxy.seen import seen_by_visitor
 from giestack.routing.chat_paths import in_chat_alone
 from giestack.routing.environments import EnvironmentRoute
-from giestack.routing.formats import EntryPoint, by_key
+from giestack.routing.formats import EntryPoint
 from giestack.routing.places import HostEntryPoint, OwnPage, Place, Service, SpawnedSession
 from giestack.routing.table import Prefixes, RouteTable
 from giestack.spawner.entrance import Entrance
 from giestack.spawner.owner import Owner, owner_of
 from giestack.spawner.view import Moment
 from giestack.visitor import Anonymous, Identity, Refused, Unavailable, Visitor
+from tests.routing.entry_points import by_key
 
 GUARDED = GuardedNames(
     hidden_cookies=frozenset((b"galaxysession",)),

@@ -14,12 +14,13 @@ from giestack.identity.tickets import Tickets
 from giestack.proxy.decision import Decision, Redirect, Request
 from giestack.proxy.head import GuardedNames, RequestFields
 from giestack.proxy.seen import seen_by_visitor
-from giestack.routing.formats import EntryPoint, by_key
+from giestack.routing.formats import EntryPoint
 from giestack.routing.table import Prefixes, RouteTable
 from giestack.spawner.entrance import Entrance
 from giestack.spawner.owner import owner_of
 from giestack.spawner.view import Moment, State
 from giestack.visitor import Anonymous, Identity, Refused, Unavailable, Visitor
+from tests.routing.entry_points import by_key
 
 GALAXY = "https://galaxy.example.org"
 BELOW = "ep.interactivetool.galaxy.example.org"

@@ -41,13 +41,6 @@ BySession = Mapping[str, Sequence[EnvironmentRoute]]
 """Routes by what their cookies stand for; of several that fit, the longest path, then the last."""
 
 
-def by_session(
-    routes: Iterable[EnvironmentRoute], session_of: Callable[[str], str | None]
-) -> BySession:
-    """Sort routes by session. ``session_of`` a cookie is None where nobody can have that one."""
-    return Sorter(session_of)(routes)
-
-
 class Sorter:
     """Sorts the routes of one map again and again: a cookie that was there before costs a look-up.
 
@@ -55,7 +48,7 @@ class Sorter:
     """
 
     def __init__(self, session_of: Callable[[str], str | None]) -> None:
-        """``session_of`` as for `by_session`; what it says of a cookie stays so."""
+        """``session_of`` a cookie is None where nobody can have that one; what it says stays so."""
         self._session_of = session_of
         self._known: dict[str, str | None] = {}
 

@@ -12,7 +12,6 @@ columns are the same since the first release with interactive tools; what they h
 
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -79,11 +78,6 @@ class EntryPoint:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "secret", self.token.encode())
-
-
-def by_key(entry_points: Iterable[EntryPoint]) -> dict[bytes, EntryPoint]:
-    """Return the mapping that `giestack.routing.table.RouteTable` looks keys up in."""
-    return {entry_point.key.encode(): entry_point for entry_point in entry_points}
 
 
 def gxitproxy_row(

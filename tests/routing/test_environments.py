@@ -6,7 +6,6 @@ from giestack.address import Address
 from giestack.routing.environments import (
     EnvironmentRoute,
     Sorter,
-    by_session,
     newest_at_each_address,
     route_for,
 )
@@ -22,7 +21,7 @@ class BySessionTests(SynchronousTestCase):
     def test_cookies_that_stand_for_one_session(self):
         routes = [route("AB"), route("zz"), route("ab", THERE)]
         known = {"AB": "session", "ab": "session"}
-        self.assertEqual(by_session(routes, known.get), {"session": (routes[0], routes[2])})
+        self.assertEqual(Sorter(known.get)(routes), {"session": (routes[0], routes[2])})
 
     def test_nothing_tells_the_cookie(self):
         self.assertNotIn("hush", repr(route("hush")))

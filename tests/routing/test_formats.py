@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.address import Address
-from giestack.routing.formats import BadRow, EntryPoint, by_key, gxitproxy_row
+from giestack.routing.formats import BadRow, EntryPoint, gxitproxy_row
 
 NEW_INFO = '{"requires_path_in_url": false, "requires_path_in_header_named": null}'
 TYPE = "interactivetoolentrypoint"
@@ -162,11 +162,3 @@ class GxitproxyRowTests(SynchronousTestCase):
         except BadRow:
             return
         self.assertIsInstance(entry_point.requires_path_in_url, bool)
-
-
-class ByKeyTests(SynchronousTestCase):
-    def test_keys_are_bytes(self):
-        first, second = row(), row(key="2ec82rxf1ibew")
-        self.assertEqual(
-            by_key([first, second]), {b"3r3tktmrlsiv6": first, b"2ec82rxf1ibew": second}
-        )

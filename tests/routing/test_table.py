@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from giestack.address import Address
 from giestack.routing import table as table_module
 from giestack.routing.environments import EnvironmentRoute
-from giestack.routing.formats import EntryPoint, by_key
+from giestack.routing.formats import EntryPoint
 from giestack.routing.places import (
     Environment,
     HostEntryPoint,
@@ -22,6 +22,7 @@ from giestack.routing.places import (
     UnknownEntryPoint,
 )
 from giestack.routing.table import Prefixes, RouteTable, clean_prefix, has_dot_segment
+from tests.routing.entry_points import by_key
 
 FRONT = b"galaxy.example.org"
 DOMAIN = "ep.interactivetool.galaxy.example.org"

@@ -12,11 +12,12 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from giestack.address import Address
 from giestack.routing.environments import EnvironmentRoute
-from giestack.routing.formats import EntryPoint, by_key
+from giestack.routing.formats import EntryPoint
 from giestack.routing.source import MapTrouble, Reading, SourceRoutes
 from giestack.routing.sqlite import SQLiteReader
 from giestack.routing.table import Prefixes, RouteTable
 from giestack.routing.watch import WatchedMap
+from tests.routing.entry_points import by_key
 from tests.routing.galaxy_map import keys, remove, save
 
 LOCKED = MapTrouble("locked", "is locked by another program")
