@@ -48,7 +48,7 @@ PUBLIC_PAGES = frozenset((b"/demo", b"/login", b"/favicon.ico"))
 """Own pages that anybody may see, so that there is a way in."""
 
 PUBLIC_FOLDERS = (b"/demo/", b"/doctor/", b"/login/", b"/static/")
-"""What stands below them, with all that pages are made of."""
+"""The ways in, what pages are made of, and what answers only who has a pass of the doctor's."""
 
 
 # Galaxy's old RStudio signs its visitors in by a form that RStudio reads only without a character
