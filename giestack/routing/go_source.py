@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from secrets import token_hex
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, DeferredLock, succeed
@@ -297,7 +296,9 @@ def _load(path: str) -> tuple[Sequence[GoRoute], dict[str, str]]:
 
 def _write(path: str, content: bytes) -> None:
     """Put a file in the place of the old one, for nobody else to read; raise OSError."""
-    fresh = Path(f"{path}.{token_hex(4)}")
+    # Always by one name, so that what a sudden end leaves behind is gone with the next write.
+    fresh = Path(f"{path}.new")
+    fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:

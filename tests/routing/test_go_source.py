@@ -371,6 +371,15 @@ class FileTests(SourceTestCase):
         self.assertIn("No space left", source.health()[1])
         self.assertEqual(os.listdir(self.path), [])
 
+    def test_what_a_sudden_end_has_left_behind(self) -> None:
+        self.path.mkdir()
+        victim = self.path / "victim"
+        victim.write_text("not ours")
+        (self.path / "map.xml.new").symlink_to(victim)
+        self.source(self.path / "map.xml").add(JUPYTER)
+        self.assertEqual(sorted(os.listdir(self.path)), ["map.xml", "victim"])
+        self.assertEqual(victim.read_text(), "not ours")
+
     def test_a_pool_that_has_gone(self) -> None:
         gone: list[bool] = []
         source = self.source(
