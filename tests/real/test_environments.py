@@ -101,7 +101,7 @@ class MapTests(EnvironmentTestCase):
         page = giestack.ask(PATH, cookie=cookie(ALICE), headers={"Accept": "text/html"})
         self.assertIn(b"is starting", page.body)
 
-        fields = (f"Cookie: {COOKIE}={cookie(BOB)}", "Origin: http://127.0.0.1", *WEBSOCKET)
+        fields = (f"Cookie: {COOKIE}={cookie(BOB)}", "Origin: https://127.0.0.1", *WEBSOCKET)
         visitor = conversation(self, giestack.port)
         visitor.send(request("/gie_proxy/jupyter/ws", *fields))
         behind = tool.accept()
