@@ -103,15 +103,17 @@ class _Machine:
             yield ok(f"{whose} may have {soft} files and connections open")
 
     def _running_pid(self) -> int | None:
-        """The service's process: one of the owner of data_dir that has our command line."""
-        name = str(self._deployment.config or "")
-        for entry in Path("/proc").glob("[0-9]*/cmdline") if name else ():
+        """The service's process: one whose command line names this configuration."""
+        config = self._deployment.config
+        for process in Path("/proc").glob("[0-9]*") if config else ():
             try:
-                words = entry.read_bytes().split(b"\0")
+                words = os.fsdecode((process / "cmdline").read_bytes()).split("\0")
             except OSError:
                 continue
-            if b"giestack" in words and os.fsencode(name) in words and b"doctor" not in words:
-                return int(entry.parent.name)
+            if "giestack" in words and "doctor" not in words:
+                named = (_named_by(process, word.removeprefix("--config=")) for word in words)
+                if os.path.realpath(str(config)) in named:
+                    return int(process.name)
         return None
 
     def ports(self) -> Iterator[Finding]:
@@ -258,6 +260,15 @@ def _cannot_listen(place: Place) -> str | None:
     except OSError as error:
         return error.strerror or type(error).__name__
     return None
+
+
+def _named_by(process: Path, path: str) -> str:
+    """The file that a process means by a path; of other users' only absolute ones are known."""
+    try:
+        folder = (process / "cwd").readlink()
+    except OSError:
+        folder = Path("/")
+    return os.path.realpath(folder / path)
 
 
 def _limit_of(pid: int) -> int | None:

@@ -9,6 +9,7 @@ from contextlib import closing
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from socket import create_server
+from subprocess import PIPE, Popen
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -95,6 +96,21 @@ class LimitTests(MachineCase):
         self.patch(machine._Machine, "_running_pid", lambda one: 2**30)
         (finding,) = self.look("machine.descriptors")
         self.assertIn("this shell", finding.message)
+
+    def test_whoever_runs_with_this_file(self) -> None:
+        config = Path(self.mktemp()).absolute()
+        config.mkdir()
+        config /= "giestack.yml"
+        running = machine._Machine(deployment(config=config), 0)._running_pid
+        for words in (["--config", str(config)], ["--config=giestack.yml"], ["-c", "giestack.yml"]):
+            program = [sys.executable, "-c", "input(1)", "giestack", *words]
+            with Popen(program, cwd=config.parent, stdin=PIPE, stdout=PIPE) as process:
+                assert process.stdout is not None
+                # It is there, with its command line.
+                self.assertEqual(process.stdout.read(1), b"1")
+                self.assertEqual(running(), process.pid)
+                process.communicate(b"\n")
+            self.assertIsNone(running())
 
     def test_nobody_runs_with_this_file(self) -> None:
         one = deployment(config=Path("/nowhere/at/all.yml"))
