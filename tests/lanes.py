@@ -198,10 +198,19 @@ def _end_with_parent() -> None:
 
 
 def _enter_network() -> None:
-    """Be in a network that has a loopback, with an address of its link as cards have one."""
+    """Be in a network that has a loopback, with addresses as cards have them.
+
+    Without one of IPv4 that is no loopback's, beside one of IPv6, resolvers that ask for what a
+    machine is configured for (AI_ADDRCONFIG) find no IPv4 address of ``localhost``.
+    """
     new_network()
-    command = ["ip", "-6", "address", "add", "fe80::1/64", "dev", "lo", "nodad"]
+    _add_address("192.0.2.1/32")
     # A machine may have no IPv6.
+    _add_address("fe80::1/64", "nodad")
+
+
+def _add_address(address: str, *options: str) -> None:
+    command = ["ip", "address", "add", address, "dev", "lo", *options]
     subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
 
 
