@@ -128,12 +128,17 @@ class _Address:
     """Galaxy itself, at the address that visitors are sent to."""
 
     def __init__(self, deployment: Deployment) -> None:
+        proxy = deployment.settings.proxy
         self._url = deployment.settings.galaxy.url
+        self._hides_tools = proxy.interactivetools_auth == "owner" and bool(proxy.session_maps)
+        self._hides_tools &= not proxy.interactivetools_domains
 
     def answers(self) -> Iterator[Finding]:
         if self._url is None:
+            tools = ", and interactive tools on hosts of their own can't be reached"
             yield warn(
-                "galaxy.url is not set: pages can't link to the login",
+                "galaxy.url is not set: pages can't link to the login"
+                f"{tools if self._hides_tools else ''}",
                 "set galaxy.url to the address that people open Galaxy at",
             )
             return

@@ -143,7 +143,7 @@ class Maps:
         if without and all(self._is_readable(one) for one in self._maps):
             keys = ", ".join(codec.entry_point_key(number) for number in without[:SHOWN])
             yield warn(
-                f"{len(without)} running tools of Galaxy are in no session map: {keys}",
+                f"running tools of Galaxy that are in no session map: {len(without)} ({keys})",
                 "see that session_maps names the map that Galaxy writes (interactivetools_map)",
             )
 

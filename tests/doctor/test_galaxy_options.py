@@ -108,3 +108,9 @@ class AddressTests(OptionsCase):
 
     def test_not_set(self) -> None:
         self.says("warn", self.look("galaxy.url"), "not set")
+        known = "galaxy: {id_secret: abcd, database_connection: 'sqlite:////nowhere'}\n"
+        hidden = "interactive tools on hosts of their own can't be reached"
+        self.says("warn", self.look("galaxy.url", known + MAP), hidden)
+        for text in (MAP, known, f"{known}{MAP[:-1]}, interactivetools_auth: token}}"):
+            (finding,) = self.look("galaxy.url", text)
+            self.assertNotIn(hidden, finding.message)

@@ -114,7 +114,7 @@ class StaleTests(MapsCase):
 
     def test_a_running_one_that_is_in_no_map(self) -> None:
         self.save(12)
-        self.says("warn", self.look("maps.missing"), "1 running", CODEC.entry_point_key(11))
+        self.says("warn", self.look("maps.missing"), ": 1 (", CODEC.entry_point_key(11))
 
     def test_keys_of_another_galaxy_are_not_its_business(self) -> None:
         SessionMap(self.map).save("zzz", "token1", "127.0.0.1", 1)
