@@ -64,17 +64,13 @@ def tickets_of(settings: Settings) -> Tickets | None:
 
 def host_login_of(settings: Settings, tickets: Tickets, now: Callable[[], float]) -> HostLogin:
     """The login for hosts that Galaxy's cookie does not reach; ``now`` is seconds since 1970."""
-    proxy, cookie_path = settings.proxy, settings.galaxy.cookie_path
-    login = prefixes_of(proxy).login
-    if cookie_path and not f"{login}/".startswith(f"{cookie_path.rstrip('/')}/"):
-        # Galaxy's cookie does not come there; our own pages are wherever it does.
-        login = f"{proxy.prefix}/login"
+    proxy = settings.proxy
     ports = {parse(description).values.get("port", "") for description in proxy.listen}
     return HostLogin(
         tickets,
         now,
         galaxy_url=settings.galaxy.url,
-        login=login,
+        login=prefixes_of(proxy).login_below(settings.galaxy.cookie_path),
         prefix=proxy.prefix,
         ports=frozenset(int(port) for port in ports if port.isdigit()),
     )

@@ -6,6 +6,7 @@ from giestack.doctor.asking import NoAnswer
 from giestack.doctor.check import CannotTell, Check, Finding, fail, ok, warn
 from giestack.doctor.deployment import Deployment, option
 from giestack.doctor.front_door import Arrival, FrontDoor, NotOurs
+from giestack.routing.table import Prefixes
 
 GROUP = "front"
 _WILDCARD = (
@@ -20,7 +21,7 @@ def checks(deployment: Deployment, door: FrontDoor | None) -> Sequence[Check]:
     look = _Routes(deployment, door)
     return (
         Check("front.tools", GROUP, "interactive tools by path", look.tools),
-        Check("front.login", GROUP, "the login for tools with hosts of their own", look.login),
+        Check("front.login", GROUP, "the login for hosts of their own", look.login),
         Check("front.tool_hosts", GROUP, "interactive tools by host", look.tool_hosts),
         Check("front.session_hosts", GROUP, "sessions by host", look.session_hosts),
         Check("front.environments", GROUP, "cookie-routed environments", look.environments),
@@ -63,11 +64,13 @@ class _Routes:
             )
 
     def login(self) -> Iterator[Finding]:
-        domains = self._proxy.interactivetools_domains
-        if not domains or not self._proxy.session_maps or not self._arrives():
+        proxy, spawner = self._proxy, self._deployment.settings.spawner
+        sessions = spawner is not None and spawner.domain is not None
+        tools = proxy.interactivetools_domains and proxy.session_maps
+        if not (tools or sessions) or not self._arrives():
             return
-        parent = self._proxy.interactivetools_prefix.rpartition("/")[0]
-        path = f"{parent}/giestack/login"
+        prefixes = Prefixes(own=proxy.prefix, interactivetools=proxy.interactivetools_prefix)
+        path = prefixes.login_below(self._deployment.settings.galaxy.cookie_path)
         try:
             self._door.arrival(path)
         except NotOurs as error:
@@ -78,8 +81,8 @@ class _Routes:
             if not ours and "login/start" not in leads and "giestack" not in leads:
                 yield fail(
                     f"{path} does not lead to giestack: {answer}",
-                    f"send {parent}/ to giestack: visitors of tools with hosts of their own pass "
-                    "there",
+                    f"send {path.removesuffix('login')} to giestack: visitors of tools and "
+                    "sessions with hosts of their own pass there",
                 )
                 return
         yield ok(f"{path} leads to giestack")

@@ -90,6 +90,12 @@ class Prefixes:
         """The login page that every front of an interactive-tools site already sends to us."""
         return clean_prefix(self.interactivetools).rpartition("/")[0] + "/giestack/login"
 
+    def login_below(self, cookie_path: str | None) -> str:
+        """The login page that Galaxy's cookie reaches: our own pages are wherever it does."""
+        if cookie_path and not f"{self.login}/".startswith(f"{cookie_path.rstrip('/')}/"):
+            return f"{self.own}/login"
+        return self.login
+
 
 class RouteTable:
     """Looks places up; all of it in one thread.

@@ -72,12 +72,24 @@ class ToolTests(RoutesCase):
 
 
 class SessionHostTests(RoutesCase):
-    def test_spawner_domain(self) -> None:
-        port = Server(self, FakeGiestack(fronts.keeps_all)).port
-        one = deployment(TEXT, front=f"http://127.0.0.1:{port}")
+    def sessions(self, id: str, change: Change, galaxy: str = "") -> list[Finding]:
+        port = Server(self, FakeGiestack(change)).port
+        prefixes = "prefix: /giestack, interactivetools_prefix: /interactivetool/ep"
+        text = f"galaxy: {{id_secret: {SECRET}{galaxy}}}\nproxy: {{{prefixes}}}"
+        one = deployment(text, front=f"http://127.0.0.1:{port}")
         settings = replace(one.settings, spawner=SpawnerSettings(domain="s.example.org"))
         one = replace(one, settings=settings)
-        self.says("ok", found(checks(one, front_door(one)), "front.session_hosts"))
+        return found(checks(one, front_door(one)), id)
+
+    def test_spawner_domain(self) -> None:
+        self.says("ok", self.sessions("front.session_hosts", fronts.keeps_all))
+
+    def test_their_login(self) -> None:
+        self.says("ok", self.sessions("front.login", fronts.keeps_all), "/interactivetool/")
+        only_ours = fronts.knows_only_our_pages
+        self.says("fail", self.sessions("front.login", only_ours), "/interactivetool/")
+        # Where Galaxy's cookie would not come there it is among our own pages.
+        self.says("ok", self.sessions("front.login", only_ours, ", cookie_path: /galaxy"))
 
 
 class EnvironmentTests(RoutesCase):

@@ -514,6 +514,13 @@ class ConfigureTests(SynchronousTestCase):
         self.assertEqual(Prefixes().login, "/interactivetool/giestack/login")
         self.assertEqual(Prefixes(interactivetools="/it").login, "/giestack/login")
 
+    def test_a_login_page_that_galaxys_cookie_reaches(self):
+        prefixes = Prefixes(own="/galaxy/giestack")
+        for cookie_path in (None, "/", "/interactivetool", "/interactivetool/"):
+            self.assertEqual(prefixes.login_below(cookie_path), prefixes.login)
+        for cookie_path in ("/galaxy", "/interactive"):
+            self.assertEqual(prefixes.login_below(cookie_path), "/galaxy/giestack/login")
+
 
 class CleanPrefixTests(SynchronousTestCase):
     def test_prefixes(self):
