@@ -18,7 +18,14 @@ from giestack.certificate_files import BadCertificate, Certified, read_folder, r
 from giestack.server_names import ServerNames
 from giestack.settings.endpoints import Description
 
-__all__ = ["BadCertificate", "Renewable", "Secure", "certified_for", "read_certificate"]
+__all__ = [
+    "BadCertificate",
+    "Renewable",
+    "Secure",
+    "certified_for",
+    "read_certificate",
+    "server_names_for",
+]
 
 _METHODS = ("TLS_METHOD", "TLS_SERVER_METHOD", "SSLv23_METHOD", "TLSv1_2_METHOD")
 """Those of OpenSSL that can speak TLS 1.2 or later."""
@@ -81,6 +88,23 @@ def certified_for(description: Description) -> Sequence[Certified]:
     return ()
 
 
+def server_names_for(description: Description, certified: Sequence[Certified]) -> ServerNames:
+    """What the endpoint makes of its certificates, at least one; raise `BadCertificate`."""
+    values = description.values
+    dh_parameters = values.get("dhParameters")
+    try:
+        return ServerNames(
+            certified,
+            _method(values.get("sslmethod")),
+            Path(dh_parameters) if dh_parameters else None,
+        )
+    except SSL.Error as error:
+        files = ", ".join(sorted({str(one.file) for one in certified}))
+        # A list of (library, function, reason), as OpenSSL queues them.
+        reasons = ", ".join(reason for _, _, reason in error.args[0])
+        raise BadCertificate(f"{files}: OpenSSL does not take it: {reasons}") from None
+
+
 def read_certificate(
     description: Description, factory: IProtocolFactory, clock: Any
 ) -> Secure | None:
@@ -92,18 +116,7 @@ def read_certificate(
     if not certified:
         return None
     values = description.values
-    files = ", ".join(sorted({str(one.file) for one in certified}))
-    dh_parameters = values.get("dhParameters")
-    try:
-        names = ServerNames(
-            certified,
-            _method(values.get("sslmethod")),
-            Path(dh_parameters) if dh_parameters else None,
-        )
-    except SSL.Error as error:
-        # A list of (library, function, reason), as OpenSSL queues them.
-        reasons = ", ".join(reason for _, _, reason in error.args[0])
-        raise BadCertificate(f"{files}: OpenSSL does not take it: {reasons}") from None
+    names = server_names_for(description, certified)
     return Secure(
         int(values.get("port", "443")),
         int(values.get("backlog", "50")),

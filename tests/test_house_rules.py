@@ -32,6 +32,7 @@ ROOMS: dict[str, set[str]] = {
     "giestack.spawner": {"giestack.settings.spawner_schema", "giestack.docker"},
     "giestack.ops": {"giestack.proxy"},
     "giestack.doctor": {
+        "giestack.certificates",
         "giestack.database",
         "giestack.docker.location",
         "giestack.identity",

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryptography import x509
 
+from giestack.certificates import BadCertificate, certified_for, server_names_for
 from giestack.doctor.asking import NoAnswer, Place, address_of, connect
 from giestack.doctor.check import CannotTell, Check, Finding, fail, ok, warn
 from giestack.doctor.deployment import Deployment, place_of_url
@@ -142,12 +142,19 @@ class _Certificates:
             endpoints += self._settings.chat.listen
         for endpoint in endpoints:
             description = parse(endpoint)
-            values = description.values
-            if description.kind == "ssl":
-                key = values["privateKey"]
-                yield self._file(Path(values.get("certKey", key)), Path(key))
-            elif description.kind == "tls":
-                yield from self._folder(Path(values["path"]))
+            try:
+                certified = certified_for(description)
+                if certified:
+                    server_names_for(description, certified)
+            except BadCertificate as error:
+                yield fail(
+                    str(error),
+                    "name PEM files with a certificate and its key, not encrypted; until then "
+                    "giestack does not start, or keeps the certificate that it has",
+                )
+                continue
+            for one in certified:
+                yield self._aged(one.certificate, str(one.file))
 
     def _at(self, place: Place, name: str) -> Iterator[Finding]:
         """What is shown at a place to whoever asks for a name."""
@@ -182,34 +189,6 @@ class _Certificates:
         if self._settings.galaxy.ca_file is not None:
             context.load_verify_locations(self._settings.galaxy.ca_file)
         return context
-
-    def _file(self, certificate: Path, key: Path) -> Finding:
-        try:
-            found = x509.load_pem_x509_certificates(certificate.read_bytes())
-        except (OSError, ValueError):
-            return fail(f"{certificate} can't be read as a certificate", "name a PEM file")
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
-        except (OSError, ValueError):
-            return fail(
-                f"{key} is not the key of {certificate}", "name the key and certificate of one pair"
-            )
-        return self._aged(found[0], str(certificate))
-
-    def _folder(self, folder: Path) -> Iterator[Finding]:
-        files = [path for path in sorted(folder.rglob("*.pem")) if path.is_file()]
-        shown = False
-        for path in files:
-            text = path.read_bytes()
-            if b"PRIVATE KEY-----" in text and b"-----BEGIN CERTIFICATE-----" in text:
-                shown = True
-                yield self._aged(x509.load_pem_x509_certificates(text)[0], str(path))
-        for path in () if shown else files:
-            text = path.read_bytes()
-            if path.name in ("cert.pem", "fullchain.pem") and b"BEGIN CERTIFICATE" in text:
-                yield self._aged(x509.load_pem_x509_certificates(text)[0], str(path))
-        if not files:
-            yield fail(f"{folder} holds no *.pem", "name a folder like /etc/letsencrypt/live")
 
     def _aged(self, certificate: x509.Certificate, what: str) -> Finding:
         now = datetime.fromtimestamp(self._now(), UTC)

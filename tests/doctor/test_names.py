@@ -5,6 +5,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import rsa
 from twisted.trial.unittest import SynchronousTestCase
 
 from giestack.doctor import names
@@ -162,7 +163,14 @@ class ListenerTests(CertificateCase):
     def test_no_pair(self) -> None:
         cert, _, _ = certificate(self.folder, "own")
         _, key, _ = certificate(self.folder, "other")
-        self.says("fail", self.listeners(f"ssl:443:privateKey={key}:certKey={cert}"), "not the key")
+        self.says(
+            "fail", self.listeners(f"ssl:443:privateKey={key}:certKey={cert}"), "does not belong"
+        )
+
+    def test_one_that_openssl_does_not_take(self) -> None:
+        weak = rsa.generate_private_key(65537, 1024)
+        cert, key, _ = certificate(self.folder, "weak", key=weak)
+        self.says("fail", self.listeners(f"ssl:443:privateKey={key}:certKey={cert}"), "too small")
 
     def test_no_certificate(self) -> None:
         _, key, _ = certificate(self.folder, "own")
@@ -172,8 +180,12 @@ class ListenerTests(CertificateCase):
         cert, key, _ = certificate(self.folder, "own", ends=5 * DAY)
         live = self.folder / "live"
         live.mkdir()
-        self.says("fail", self.listeners(f"tls:{live}:443"), "holds no")
+        self.says("fail", self.listeners(f"tls:{live}:443"), "no file *.pem")
+        (live / "privkey.pem").write_bytes(key.read_bytes())
+        self.says("fail", self.listeners(f"tls:{live}:443"), "privkey.pem: the key does not belong")
         (live / "cert.pem").write_bytes(cert.read_bytes())
         self.says("warn", self.listeners(f"tls:{live}:443"), "cert.pem expires")
         (live / "both.pem").write_bytes(key.read_bytes() + cert.read_bytes())
         self.says("warn", self.listeners(f"tls:{live}:443"), "both.pem expires")
+        (live / "both.pem").write_bytes(b"-----BEGIN CERTIFICATE-----")
+        self.says("fail", self.listeners(f"tls:{live}:443"), "both.pem can't be read")
