@@ -66,7 +66,7 @@ class Installed:
             else:
                 shutil.copy(ROOT / name, sources)
         pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
-        run(*pip, "wheel", "--no-deps", "--wheel-dir", self.folder, sources)
+        run(*pip, "wheel", "--use-pep517", "--no-deps", "--wheel-dir", self.folder, sources)
         (self.wheel,) = self.folder.glob("giestack-*.whl")
         self.bin = self.folder / "venv" / "bin"
         run(sys.executable, "-m", "venv", "--without-pip", self.bin.parent)
