@@ -266,9 +266,12 @@ class DaemonTests(SynchronousTestCase):
 
 
 class RefusedStartTests(SynchronousTestCase):
-    """What keeps giestack from starting is said in a line each, and the status is 1."""
+    """What keeps giestack from starting is said in a line each, and the status is 1.
 
-    def refused(self, *arguments, folder=None):
+    An unknown option is 2, as everywhere.
+    """
+
+    def refused(self, *arguments, folder=None, status=1):
         """Start it in vain; return what it says, line by line."""
         program = Program(
             self,
@@ -276,7 +279,7 @@ class RefusedStartTests(SynchronousTestCase):
             folder or new_folder(self),
             {**os.environ, "GIESTACK_CONFIG": ""},
         )
-        self.assertEqual(program.wait(), 1)
+        self.assertEqual(program.wait(), status)
         return program.output.splitlines()
 
     def test_port_taken(self):
@@ -334,7 +337,7 @@ class RefusedStartTests(SynchronousTestCase):
         self.assertIn("var", line)
 
     def test_unknown_option(self):
-        lines = self.refused("--nosuch")
+        lines = self.refused("--nosuch", status=2)
         self.assertIn("nosuch", lines[-1])
 
     def test_bad_port(self):
