@@ -109,6 +109,7 @@ class RefusalPages:
             code=status,
             visitor=visitor if isinstance(visitor, Identity) else None,
             login=login,
+            again=refuse.again is not None,
             start=None if status in (401, 431) else self.links.start(asked),
             galaxy=self.links.galaxy_url,
             demo=f"{self.links.prefix}/demo" if self.links.demo else None,

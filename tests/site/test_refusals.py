@@ -164,6 +164,11 @@ class PageTests(Refusals):
         text = self.page(NOT_LOGGED_IN, front_request(b"/giestack/", seen=HOST))
         self.assertIn("https://galaxy.example.org/login/start?redirect=/giestack/", text)
         self.assertIn("come back to this page", text)
+        # The address of this page itself would be refused once more.
+        text = self.page(Refuse(401, "bad-ticket", "Begin again.", again="/lab?x=1"))
+        self.assertIn('href="/lab?x=1">Log in</a>', text)
+        self.assertIn("What you wanted to see opens afterwards.", text)
+        self.assertNotIn("come back to this page", text)
 
     def test_401_where_galaxy_cannot_lead_back(self) -> None:
         text = self.page(NOT_LOGGED_IN, front_request(b"/a", b"POST", seen=HOST))
