@@ -367,7 +367,10 @@ class ClientConnection(Protocol):
     def half_close(self) -> None:
         """The backend will send no more through the tunnel."""
         if self._secure:
+            # TLS ends both ways, and not before the transport is rid of its producer.
+            self.transport.unregisterProducer()
             self.transport.loseConnection()
+            self.deadline = self.front.now + self.front.limits.idle_timeout
         else:
             self.transport.loseWriteConnection()
 
@@ -389,7 +392,7 @@ class ClientConnection(Protocol):
         self.deadline = 0.0
         if self._exchange is not None:
             self._exchange.timed_out()
-        elif self._closing:
+        elif self._closing or self._became is not None:
             self.abort()
         elif self._incoming.partial:
             self._incoming.end(Malformed(408, "the request's head did not arrive in time"))

@@ -119,15 +119,19 @@ class PeerTests(SynchronousTestCase):
         self.assertTrue(wire.aborted)
 
     def test_a_tunnel_under_tls_has_one_end(self) -> None:
-        house = House()
+        house = House(Limits(idle_timeout=3))
         wire = connect(house, SecureWire)
         wire.send(get("/ws", "Upgrade: websocket", "Connection: upgrade"))
         backend = house.backends[0]
         backend.send(b"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n")
         self.assertTrue(wire.take().startswith(b"HTTP/1.1 101 "))
-        wire.unregisterProducer()
         backend.fin()
-        self.assertTrue(wire.closing)
+        self.assertEqual((wire.closing, wire.aborted), (True, False))
+        # Nor is it kept open by who does not answer the goodbye.
+        house.clock.pump([1.0] * 5)
+        self.assertTrue(wire.aborted)
+        self.assertEqual(house.front.tunnels, 0)
+        self.assertFalse(backend.open)
 
 
 class QueueTests(SynchronousTestCase):
