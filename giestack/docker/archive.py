@@ -42,7 +42,9 @@ def packed(files: Mapping[str, File | bytes]) -> bytes:
             member.gid = file.owner if file.group is None else file.group
             member.mtime = file.modified
             tar.addfile(member, io.BytesIO(file.content))
-    return buffer.getvalue()
+        end = tar.offset + 2 * tarfile.BLOCKSIZE
+    # Without the padding behind the end: Podman stops to read there, and may then break its pipe.
+    return buffer.getvalue()[:end]
 
 
 def unpacked(tar: bytes) -> dict[str, bytes]:

@@ -9,6 +9,10 @@ from giestack.docker.archive import File, packed, unpacked
 
 
 class ArchiveTests(SynchronousTestCase):
+    def test_nothing_stands_behind_its_end(self):
+        # A header, a block of content, two blocks of nothing.
+        self.assertEqual(len(packed({"a": b"x"})), 4 * 512)
+
     def test_there_and_back(self) -> None:
         files: dict[str, File | bytes] = {
             "run/ключ": b"\0\xff",
