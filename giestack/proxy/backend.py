@@ -146,6 +146,8 @@ class BackendConnection(Protocol):
     def half_close(self) -> None:
         """Say that nothing more will be sent; the backend may still answer."""
         if self.address.tls:
+            # TLS says nothing before the transport is rid of its producer.
+            self.transport.unregisterProducer()
             self.transport.loseConnection()
         else:
             self.transport.loseWriteConnection()

@@ -193,7 +193,6 @@ class EndTests(BackendTestCase):
         self.connection.half_close()
         self.assertTrue(self.wire.write_closed)
         self.begin(Address("a.example", 443, tls=True))
-        self.wire.unregisterProducer()
         self.connection.half_close()
         self.assertTrue(self.wire.closing)
         self.connection.writeConnectionLost()
