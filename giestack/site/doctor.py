@@ -172,4 +172,6 @@ def _switching(key: bytes) -> bytes:
 def _message(told: Mapping[str, object]) -> bytes:
     """One message of text, and that there will be no other (RFC 6455, section 5.2)."""
     text = json.dumps(told).encode()
-    return b"\x81\x7e%b%b\x88\x00" % (len(text).to_bytes(2, "big"), text)
+    size = len(text)
+    length = b"\x7e" + size.to_bytes(2) if size < 0x10000 else b"\x7f" + size.to_bytes(8)
+    return b"\x81%b%b\x88\x00" % (length, text)

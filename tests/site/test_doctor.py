@@ -134,13 +134,13 @@ class EventsTests(DoctorCase):
 
 
 class SocketTests(DoctorCase):
-    def open(self, *fields: tuple[bytes, bytes]) -> Upgraded:
+    def open(self, *fields: tuple[bytes, bytes], query: bytes = b"") -> Upgraded:
         request = Request(b"GET", b"/doctor/socket", "1.1", [])
         request.seen = seen_as()
         said = Upgraded()
         said.backend = OwnPages(self.site, said.clock)(Local(None), request)
         lines = b"".join([b"%b: %b\r\n" % field for field in fields])
-        head = b"GET /doctor/socket HTTP/1.1\r\nHost: h\r\n" + lines + b"\r\n"
+        head = b"GET /doctor/socket%b HTTP/1.1\r\nHost: h\r\n%b\r\n" % (query, lines)
         said.backend.send_request(said, head, False)
         said.clock.advance(0)
         return said
@@ -156,6 +156,14 @@ class SocketTests(DoctorCase):
         length = int.from_bytes(said.early[2:4], "big")
         self.assertEqual(json.loads(said.early[4 : 4 + length])["upgrade"], True)
         self.assertEqual(said.early[4 + length :], b"\x88\x00")
+
+    def test_a_very_long_address(self) -> None:
+        key = (b"Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ==")
+        asks = ((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))
+        said = self.open(PASS, key, *asks, query=b"?" + b"a" * 70_000)
+        self.assertEqual(said.early[:2], b"\x81\x7f")
+        length = int.from_bytes(said.early[2:10], "big")
+        self.assertEqual(len(json.loads(said.early[10 : 10 + length])["target"]), 70_015)
 
     def test_not_without_a_handshake(self) -> None:
         self.assertEqual(self.open(PASS).status, 404)
