@@ -83,6 +83,8 @@ class ClientConnection(Protocol):
         if not self.front.connected(self):
             self._incoming.end(Malformed(503, "too many connections, try again soon"))
             self._next()
+            # Under TLS it is still there: the handshake comes before the answer.
+            self.deadline = self.front.now + LINGER
 
     def dataReceived(self, data: bytes) -> None:
         if self._became is not None:

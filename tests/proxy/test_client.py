@@ -106,6 +106,16 @@ class PeerTests(SynchronousTestCase):
             self.assertTrue(wire.aborted)
             self.assertEqual(house.front.connections, 0)
 
+    def test_one_too_many_under_tls_does_not_stay_for_long(self) -> None:
+        house = House(Limits(connections=1))
+        connect(house, SecureWire)
+        second = connect(house, SecureWire)
+        self.assertTrue(second.take().startswith(b"HTTP/1.1 503 "))
+        self.assertTrue(second.closing)
+        house.clock.pump([1.0] * 4)
+        self.assertTrue(second.aborted)
+        self.assertEqual(house.front.connections, 1)
+
     def test_an_answer_under_tls_has_its_time_to_go_out(self) -> None:
         house = House(Limits(head_timeout=10, idle_timeout=20))
         house.decision = Redirect(b"/y")
