@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from giestack.origins import may_change, origin_allowed
+from giestack.origins import by_a_tool, may_change, origin_allowed
 from giestack.proxy.decision import Request
 from giestack.proxy.head import GuardedNames, RequestFields
 from giestack.proxy.seen import Seen
@@ -115,3 +115,30 @@ class MayChangeTests(SynchronousTestCase):
             (((b"Sec-Fetch-Site", b"same-origin"), (b"Sec-Fetch-Site", b"none")), False),
         ):
             self.assertIs(may_change(ask(*fields), TRUSTED), may, fields)
+
+
+class ByAToolTests(SynchronousTestCase):
+    """Pages on tools' own hosts, and those that may be."""
+
+    def test_by_name(self) -> None:
+        site = b"Sec-Fetch-Site"
+        for fields, tool in (
+            ((), False),
+            ((OWN,), False),
+            ((EVIL,), False),
+            (((b"Origin", b"https://key-token.ep.example.org"),), True),
+            (((b"Origin", b"HTTPS://Key-Token.EP.example.org:8443"),), True),
+            (((b"Origin", b"http://key-token.ep.example.org."),), True),
+            (((b"Origin", b"https://ep.example.org"),), False),
+            (((b"Origin", b"https://deep.example.org"),), False),
+            (((b"Origin", b"null"),), False),
+            (((b"Origin", b"null"), (site, b"same-site")), True),
+            (((b"Origin", b"null"), (site, b"same-origin")), False),
+            (((b"Origin", b"null"), (site, b"none"), (site, b"Same-Site")), True),
+            (((site, b"cross-site"),), False),
+            (((site, b"same-site"), OWN), False),
+        ):
+            self.assertIs(by_a_tool(ask(*fields), (b".ep.example.org",), TRUSTED), tool, fields)
+        trusted = frozenset((b"https://key-token.ep.example.org",))
+        request = ask((b"Origin", b"https://key-token.ep.example.org"))
+        self.assertFalse(by_a_tool(request, (b".ep.example.org",), trusted))
