@@ -4,10 +4,10 @@
 
 A lane takes one module of tests after the other that no lane has taken yet; so a new module
 needs no place in any list. Modules that use the Docker engine of the tests are for the first lane
-alone: an engine can keep containers apart only where it is the one engine of a machine. The other
-lanes are in networks of their own: their browsers would give up what they are loading whenever
-the interface of a container comes or goes. What a lane prints is shown when a module is over;
-what has failed is shown at the end, as trial does.
+alone, as are those that fetch packages: an engine can keep containers apart only where it is the
+one engine of a machine. The other lanes are in networks of their own: their browsers would give up
+what they are loading whenever the interface of a container comes or goes. What a lane prints is
+shown when a module is over; what has failed is shown at the end, as trial does.
 """
 
 import ast
@@ -35,6 +35,7 @@ from tests.neighbours.elsewhere import new_network
 
 ROOT = Path(__file__).parent.parent
 ENGINE = "tests.neighbours.docker"
+PYPI = "tests.neighbours.pypi"
 REAL = "tests.real."
 LANES = 2
 PAUSE = 0.2
@@ -56,12 +57,12 @@ def modules(root: Path = ROOT) -> list[str]:
     return sorted(names, key=lambda name: (not name.startswith(REAL), name))
 
 
-def needs_engine(name: str) -> bool:
-    """Whether a module of the tests imports their Docker engine, perhaps through others."""
+def is_for_first(name: str) -> bool:
+    """Whether a module needs the machine's own network: it imports what does, perhaps through others."""
     seen, ahead = {name}, [name]
     while ahead:
         found = imported(ahead.pop())
-        if ENGINE in found:
+        if {ENGINE, PYPI} & found:
             return True
         ahead += found - seen
         seen |= found
@@ -83,11 +84,11 @@ def imported(name: str) -> Set[str]:
     return {one for one in found if one.startswith("tests.")}
 
 
-def takes(lane: int, names: Sequence[str], on_engine: Callable[[str], bool]) -> list[str]:
+def takes(lane: int, names: Sequence[str], for_first: Callable[[str], bool]) -> list[str]:
     """Which modules a lane may take, in this order."""
     if lane == 0:
-        return sorted(names, key=lambda name: not on_engine(name))
-    return [name for name in names if not on_engine(name)]
+        return sorted(names, key=lambda name: not for_first(name))
+    return [name for name in names if not for_first(name)]
 
 
 class Claims:
@@ -147,7 +148,7 @@ def work(lane: int, folder: Path) -> int:
     """Be a lane; the exit status."""
     if lane and os.geteuid() == 0:
         _enter_network()
-    names = takes(lane, modules(), needs_engine)
+    names = takes(lane, modules(), is_for_first)
     result = TrialRunner(TreeReporter).run(Unclaimed(names, Claims(folder), sys.stdout))
     return 0 if result.wasSuccessful() else 1
 

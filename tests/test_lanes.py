@@ -8,7 +8,7 @@ from twisted.python.modules import getModule
 from twisted.trial.reporter import TreeReporter
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.lanes import ENGINE, Claims, Unclaimed, modules, needs_engine, summary, takes
+from tests.lanes import ENGINE, Claims, Unclaimed, is_for_first, modules, summary, takes
 
 
 def is_first(name):
@@ -30,16 +30,21 @@ class ModulesTests(SynchronousTestCase):
             self.assertEqual(takes(lane, names, is_first), ["real", "other"])
 
     def test_every_module_is_for_some_lane(self):
-        every, others = (takes(lane, modules(), needs_engine) for lane in (0, 1))
+        every, others = (takes(lane, modules(), is_for_first) for lane in (0, 1))
         self.assertEqual(sorted(every), sorted(modules()))
         self.assertLess(set(others), set(every))
         self.assertTrue(all(one.startswith("tests.real.") for one in set(every) - set(others)))
 
     def test_who_needs_the_engine(self):
-        for name in (ENGINE, "tests.real.test_docker_client", "tests.real.test_docker_faults"):
-            self.assertEqual(needs_engine(name), name != ENGINE, name)
-        self.assertFalse(needs_engine("tests.real.test_twistd"))
-        self.assertFalse(needs_engine("tests.none"))
+        for name in (
+            ENGINE,
+            "tests.real.test_docker_client",
+            "tests.real.test_docker_faults",
+            "tests.real.test_wheel",
+        ):
+            self.assertEqual(is_for_first(name), name != ENGINE, name)
+        self.assertFalse(is_for_first("tests.real.test_twistd"))
+        self.assertFalse(is_for_first("tests.none"))
 
 
 class RunTests(SynchronousTestCase):

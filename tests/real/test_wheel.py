@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -17,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.neighbours.galaxy import ALICE, Galaxy, cookie
 from tests.neighbours.giestack import ask
 from tests.neighbours.program import Program, free_port
+from tests.neighbours.pypi import pip, run
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("giestack", "twisted", "setup.py", "README.rst")
@@ -33,17 +33,6 @@ for name in names:
             raise
 print(giestack.__file__, len(names))
 """
-
-
-def run(*command: object) -> str:
-    """Run a command away from the sources; what it prints."""
-    words = [str(word) for word in command]
-    done = subprocess.run(
-        words, cwd=tempfile.gettempdir(), capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise AssertionError(f"{words} failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
-    return done.stdout
 
 
 class Installed:
@@ -65,12 +54,11 @@ class Installed:
                 shutil.copytree(ROOT / name, sources / name, ignore=without)
             else:
                 shutil.copy(ROOT / name, sources)
-        pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
-        run(*pip, "wheel", "--use-pep517", "--no-deps", "--wheel-dir", self.folder, sources)
+        pip("wheel", "--use-pep517", "--no-deps", "--wheel-dir", self.folder, sources)
         (self.wheel,) = self.folder.glob("giestack-*.whl")
         self.bin = self.folder / "venv" / "bin"
         run(sys.executable, "-m", "venv", "--without-pip", self.bin.parent)
-        run(*pip, "--python", self.bin / "python", "install", f"{self.wheel}[postgres]")
+        pip("--python", self.bin / "python", "install", f"{self.wheel}[postgres]")
 
 
 installed = cache(Installed)
