@@ -58,7 +58,7 @@ def modules(root: Path = ROOT) -> list[str]:
 
 
 def is_for_first(name: str) -> bool:
-    """Whether a module needs the machine's own network: it imports what does, perhaps through others."""
+    """Whether a module needs the machine's own network, as others do that it imports."""
     seen, ahead = {name}, [name]
     while ahead:
         found = imported(ahead.pop())
