@@ -198,7 +198,7 @@ def _options(arguments: list[str] | None) -> Namespace:
 def _run(options: Namespace) -> list[Promise]:
     packages = None
     if GX in options.names or CHP in options.names:
-        packages = node_packages.install(GX, CHP)
+        packages = node_packages.install(node_packages.GX_IT_PROXY, node_packages.HTTP_PROXY)
     others = busy(2)
     with Programs() as programs:
         ground = Ground(programs)
