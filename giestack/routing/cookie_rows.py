@@ -61,4 +61,4 @@ class CookieRowParser:
                 else:
                     found.pop(parsed.cookie, None)
                     found[parsed.cookie] = parsed
-        return newest_at_each_address(found.values()), bad
+        return newest_at_each_address(found.values(), in_pieces), bad

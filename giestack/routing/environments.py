@@ -66,16 +66,21 @@ class Sorter:
         return found
 
 
-def newest_at_each_address(routes: Iterable[EnvironmentRoute]) -> tuple[EnvironmentRoute, ...]:
+Routes = Iterable[EnvironmentRoute]
+
+
+def newest_at_each_address(
+    routes: Routes, paced: Callable[[Routes], Routes] = iter
+) -> tuple[EnvironmentRoute, ...]:
     """Leave out routes to addresses that have become another cookie's, in a later route.
 
     Galaxy forgets no row of a container that has ended, and Docker gives its port to the next
-    one, which is somebody else's.
+    one, which is somebody else's. ``paced`` may rest between some of them.
     """
     cookies: dict[Address, str] = {}
     kept = [
         route
-        for route in reversed(tuple(routes))
+        for route in paced(reversed(tuple(routes)))
         if route.address is None or cookies.setdefault(route.address, route.cookie) == route.cookie
     ]
     return tuple(reversed(kept))

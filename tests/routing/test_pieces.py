@@ -43,5 +43,6 @@ class PiecesTests(SynchronousTestCase):
             parser.parse(tools)
             self.assertEqual(rests, [REST] * 2)
             cookie_parser.parse({"gxproxy2": environments})
-            self.assertEqual(rests, [REST] * 4)
+            # Once through all rows of both kinds, and once more through those of cookies.
+            self.assertEqual(rests, [REST] * 6)
             rests.clear()
