@@ -7,7 +7,7 @@ neighbours := postgresql chromium chromium-headless-shell docker.io iptables ipr
   $(shell command -v npm >/dev/null || echo npm)
 galaxys_neighbours := postgresql docker.io iptables iproute2 busybox-static
 
-.PHONY: demo demo-image test test-galaxy bench bench-sessions bench-spawners bench-chat soak fuzz lint clean
+.PHONY: demo demo-image test test-galaxy bench bench-maps bench-sessions bench-spawners bench-chat soak fuzz lint clean
 
 demo:  ## a running giestack with a JupyterLab to try it on: http://127.0.0.1:8800/giestack/demo
 	@tools/prepare.sh --extras demo
@@ -37,6 +37,10 @@ lint:  ## style and types
 bench:  ## CPU per request beside other proxies, in one interleaved run
 	@tools/prepare.sh --packages "nginx wrk g++ make libsqlite3-dev $(shell command -v npm >/dev/null || echo npm)"
 	@$(python) -m bench.proxies
+
+bench-maps:  ## requests beside large session maps, and while these change
+	@tools/prepare.sh --packages "nginx wrk"
+	@$(python) -m bench.maps
 
 bench-sessions:  ## from the click to JupyterLab beside a bare start; answers while twenty start
 	@tools/prepare.sh --extras demo
