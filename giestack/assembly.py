@@ -352,9 +352,7 @@ class Assembly:
         secret = settings.secret or private_id_secret(settings.galaxy.id_secret)
         if secret is None:
             return None
-        return DoctorPages(
-            refusals, key_of(secret), lambda: datetime.now(UTC).timestamp(), self._reactor
-        )
+        return DoctorPages(refusals, key_of(secret), wall_seconds, self._reactor)
 
     # Another configuration while giestack runs: first all that can fail, then all the rest.
 

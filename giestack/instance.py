@@ -1,11 +1,8 @@
 """The name of this giestack among others on the same machine, host or engine."""
 
-import os
-import re
-import secrets
 from pathlib import Path
 
-_kept = re.compile(r"[0-9a-f]{12}").fullmatch
+from giestack.kept_digits import kept_digits
 
 
 def instance_name(configured: str | None, data_dir: Path) -> str:
@@ -16,18 +13,4 @@ def instance_name(configured: str | None, data_dir: Path) -> str:
     """
     if configured:
         return configured
-    file = data_dir / "instance"
-    if not file.exists():
-        new = data_dir / f"instance.{os.getpid()}"
-        new.write_text(f"{secrets.token_hex(6)}\n", encoding="ascii")
-        try:
-            # Whoever comes first decides.
-            os.link(new, file)
-        except FileExistsError:
-            pass
-        finally:
-            new.unlink()
-    name = file.read_text(encoding="latin-1").strip()
-    if not _kept(name):
-        raise ValueError(f"{file} is damaged: remove it, or set instance")
-    return name
+    return kept_digits(data_dir / "instance", 12)

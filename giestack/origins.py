@@ -1,9 +1,10 @@
 """Whose page sends a request? What Origin and Fetch Metadata say, and whether that page may."""
 
+from giestack import address
 from giestack.proxy.decision import Request
 from giestack.proxy.head import Malformed, split_host
 
-DEFAULT_PORTS = {b"http": 80, b"https": 443}
+DEFAULT_PORTS = {scheme.encode(): port for scheme, port in address.DEFAULT_PORTS.items()}
 
 
 def origin_allowed(request: Request, origins: frozenset[bytes]) -> bool:

@@ -1,14 +1,12 @@
 """The secret that signs tickets and cookies: the configured one, Galaxy's, or one of our own."""
 
-import os
-import re
 import secrets
 from pathlib import Path
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-_kept = re.compile(r"[0-9a-f]{64}").fullmatch
+from giestack.kept_digits import kept_digits
 
 
 def signing_secret(configured: str | None, id_secret: str | None, data_dir: Path) -> bytes:
@@ -27,22 +25,7 @@ def signing_secret(configured: str | None, id_secret: str | None, data_dir: Path
         return _stretched(id_secret, b"giestack secret of galaxy")
     if not data_dir.is_dir():
         return secrets.token_bytes(32)
-    file = data_dir / "secret"
-    if not file.exists():
-        new = data_dir / f"secret.{os.getpid()}"
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as made:
-            made.write(f"{secrets.token_hex(32)}\n")
-        try:
-            # Whoever comes first decides.
-            os.link(new, file)
-        except FileExistsError:
-            pass
-        finally:
-            new.unlink()
-    text = file.read_text(encoding="latin-1").strip()
-    if not _kept(text):
-        raise ValueError(f"{file} is damaged: remove it, or set secret")
-    return bytes.fromhex(text)
+    return bytes.fromhex(kept_digits(data_dir / "secret", 64, 0o600))
 
 
 def _stretched(text: str, purpose: bytes) -> bytes:
