@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from giestack.doctor.asking import NoAnswer
-from giestack.doctor.check import CannotTell, Check, Finding, fail, ok, warn
+from giestack.doctor.check import Check, Finding, fail, ok, warn
 from giestack.doctor.deployment import Deployment
 from giestack.doctor.front_door import SPOOFED, Arrival, FrontDoor, NotOurs
 from giestack.settings.places import is_loopback
@@ -49,13 +49,6 @@ class _Front:
     def __init__(self, deployment: Deployment, door: FrontDoor) -> None:
         self._deployment = deployment
         self._door = door
-
-    def _here(self) -> Arrival | None:
-        """What does not arrive at all is told once."""
-        try:
-            return self._door.here()
-        except CannotTell:
-            return None
 
     def reached(self) -> Iterator[Finding]:
         door = self._door
@@ -110,7 +103,7 @@ class _Front:
             )
 
     def host(self) -> Iterator[Finding]:
-        here = self._here()
+        here = self._door.arrived()
         if here is None:
             return
         door = self._door
@@ -130,7 +123,7 @@ class _Front:
             )
 
     def scheme(self) -> Iterator[Finding]:
-        here, front = self._here(), self._deployment.front
+        here, front = self._door.arrived(), self._deployment.front
         if here is None or front is None:
             return
         remedy = (
@@ -148,7 +141,7 @@ class _Front:
             yield ok(f"the scheme is known: {here.scheme}")
 
     def cookies(self) -> Iterator[Finding]:
-        here = self._here()
+        here = self._door.arrived()
         if here is None:
             return
         if here.cookies >= 2:
@@ -160,7 +153,7 @@ class _Front:
             )
 
     def address(self) -> Iterator[Finding]:
-        here = self._here()
+        here = self._door.arrived()
         if here is None:
             return
         tells = here.told & {"for", "real_ip"}

@@ -89,6 +89,13 @@ class FrontDoor:
         self._deployment = deployment
         self.here = Once(lambda: self.arrival(f"{self.prefix}/doctor/seen"))
 
+    def arrived(self) -> Arrival | None:
+        """The same, None where it does not arrive: that is told once, by another check."""
+        try:
+            return self.here()
+        except CannotTell:
+            return None
+
     def arrival(
         self, target: str, *, host: str = "", more: Mapping[str, str] | None = None
     ) -> Arrival:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from email.utils import parsedate_to_datetime
 
 from giestack.doctor.asking import NoAnswer
-from giestack.doctor.check import CannotTell, Check, Finding, fail, ok, warn
+from giestack.doctor.check import Check, Finding, fail, ok, warn
 from giestack.doctor.deployment import Deployment
-from giestack.doctor.front_door import Arrival, FrontDoor, NotOurs, arrival_in
+from giestack.doctor.front_door import FrontDoor, NotOurs, arrival_in
 
 GROUP = "front"
 LARGE = 2**30
@@ -43,15 +43,8 @@ class _Passing:
         self._deployment = deployment
         self._door = door
 
-    def _here(self) -> Arrival | None:
-        """What does not arrive at all is told once."""
-        try:
-            return self._door.here()
-        except CannotTell:
-            return None
-
     def websocket(self) -> Iterator[Finding]:
-        if self._here() is None:
+        if self._door.arrived() is None:
             return
         try:
             answer = self._door.socket(f"{self._door.prefix}/doctor/socket")
@@ -68,7 +61,7 @@ class _Passing:
         yield ok("WebSockets pass, and what is sent through them")
 
     def slashes(self) -> Iterator[Finding]:
-        if self._here() is None:
+        if self._door.arrived() is None:
             return
         target = f"{self._door.prefix}/doctor/seen/a%2Fb%20c/d%3Fe?f=%2F"
         try:
@@ -90,7 +83,7 @@ class _Passing:
             )
 
     def buffering(self) -> Iterator[Finding]:
-        if self._here() is None:
+        if self._door.arrived() is None:
             return
         answer, gap = self._door.event_gap()
         if answer.status != 200 or b"data: last" not in answer.body:
@@ -107,7 +100,7 @@ class _Passing:
             yield ok("events come at once")
 
     def body(self) -> Iterator[Finding]:
-        if self._here() is None:
+        if self._door.arrived() is None:
             return
         answer = self._door.announced(LARGE)
         limit = self._deployment.settings.proxy.limits.body
@@ -121,7 +114,7 @@ class _Passing:
             yield ok("large uploads are let in")
 
     def errors(self) -> Iterator[Finding]:
-        if self._here() is None:
+        if self._door.arrived() is None:
             return
         answer = self._door.answer(f"{self._door.prefix}/doctor/nothing")
         said = answer.json
@@ -135,7 +128,7 @@ class _Passing:
             )
 
     def clock(self) -> Iterator[Finding]:
-        if self._here() is None:
+        if self._door.arrived() is None:
             return
         before = self._deployment.now()
         told = self._door.answer(f"{self._door.prefix}/doctor/seen").headers.get("date")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from giestack.doctor.asking import NoAnswer
-from giestack.doctor.check import CannotTell, Check, Finding, fail, ok, warn
+from giestack.doctor.check import Check, Finding, fail, ok, warn
 from giestack.doctor.deployment import Deployment, option
 from giestack.doctor.front_door import Arrival, FrontDoor, NotOurs
 from giestack.routing.table import Prefixes
@@ -34,26 +34,15 @@ class _Routes:
         self._proxy = deployment.settings.proxy
         self._door = door
 
-    def _arrives(self) -> bool:
-        """What does not arrive at all is told once."""
-        try:
-            self._door.here()
-        except CannotTell:
-            return False
-        return True
-
     def tools(self) -> Iterator[Finding]:
-        if not self._proxy.session_maps or not self._arrives():
+        if not self._proxy.session_maps or self._door.arrived() is None:
             return
         prefix = self._proxy.interactivetools_prefix
         target = f"{prefix}/doctor/doctor/lab?a=%2F"
         try:
             here = self._door.arrival(target)
         except NotOurs as error:
-            yield fail(
-                f"{prefix}/ does not lead to giestack: {error.answer}",
-                f"send {prefix}/ to giestack's proxy.listen, with nothing taken off the path",
-            )
+            yield _leads_elsewhere(prefix, error)
             return
         if here.target == target:
             yield ok(f"{prefix}/ leads to giestack, unchanged")
@@ -67,7 +56,7 @@ class _Routes:
         proxy, spawner = self._proxy, self._deployment.settings.spawner
         sessions = spawner is not None and spawner.domain is not None
         tools = proxy.interactivetools_domains and proxy.session_maps
-        if not (tools or sessions) or not self._arrives():
+        if not (tools or sessions) or self._door.arrived() is None:
             return
         prefixes = Prefixes(own=proxy.prefix, interactivetools=proxy.interactivetools_prefix)
         path = prefixes.login_below(self._deployment.settings.galaxy.cookie_path)
@@ -88,15 +77,16 @@ class _Routes:
         yield ok(f"{path} leads to giestack")
 
     def tool_hosts(self) -> Iterator[Finding]:
-        if self._proxy.session_maps and self._proxy.interactivetools_domains and self._arrives():
-            domain = self._proxy.interactivetools_domains[0]
+        domains = self._proxy.interactivetools_domains
+        if self._proxy.session_maps and domains and self._door.arrived() is not None:
+            domain = domains[0]
             if domain == "*":
                 return
             yield from self._host(f"doctor-doctor.{domain}", domain, "interactive tools")
 
     def session_hosts(self) -> Iterator[Finding]:
         spawner = self._deployment.settings.spawner
-        if spawner is not None and spawner.domain is not None and self._arrives():
+        if spawner is not None and spawner.domain is not None and self._door.arrived() is not None:
             yield from self._host(f"doctor.{spawner.domain}", spawner.domain, "sessions")
 
     def _host(self, host: str, domain: str, what: str) -> Iterator[Finding]:
@@ -119,17 +109,14 @@ class _Routes:
             )
 
     def environments(self) -> Iterator[Finding]:
-        if not self._has_environments() or not self._arrives():
+        if not self._has_environments() or self._door.arrived() is None:
             return
         prefix = self._proxy.gie_prefix
         page = f"{prefix}/jupyter/ipython/tree?a=%2F"
         try:
             here = self._door.arrival(page)
         except NotOurs as error:
-            yield fail(
-                f"{prefix}/ does not lead to giestack: {error.answer}",
-                f"send {prefix}/ to giestack's proxy.listen, with nothing taken off the path",
-            )
+            yield _leads_elsewhere(prefix, error)
             return
         if here.target != page:
             yield fail(
@@ -190,4 +177,11 @@ def _kernels_arrived(target: str, here: Arrival) -> Finding:
         "WebSockets of notebooks arrive without Upgrade",
         "in nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "
         "proxy_set_header Connection $connection_upgrade",
+    )
+
+
+def _leads_elsewhere(prefix: str, error: NotOurs) -> Finding:
+    return fail(
+        f"{prefix}/ does not lead to giestack: {error.answer}",
+        f"send {prefix}/ to giestack's proxy.listen, with nothing taken off the path",
     )
